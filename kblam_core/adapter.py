@@ -1,0 +1,156 @@
+"""The trained part of KBLaM: everything that is learned, kept outside the frozen backbone, in float32.
+
+From the paper: one linear key map and one linear value map from sentence vectors to all KB layers, and one extra query projection per
+KB layer. Beyond it: a scale and an offset with which each head adds the question prior, and a copy gate. The question prior itself is a
+module of its own (prior.py) and is stored in the same file.
+
+Shapes: B batch, T tokens, M triples, E sentence width, H heads, D head width, L KB layers.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from kblam_core.attention import Knowledge, LayerKnowledge, log_scale
+from kblam_core.errors import InputError, MissingWeightsError
+from kblam_core.prior import QuestionPrior
+
+GATE_FEATURES = 3  # KB mass, the prior's probability that some fact answers, the share of the strongest fact
+
+
+@dataclass(frozen=True)
+class AdapterConfig:
+    """What an adapter fits: its backbone and encoder, by name and by width. `card` holds how it was trained."""
+
+    backbone: str
+    encoder: str
+    encoder_width: int
+    hidden: int
+    heads: int
+    head_width: int
+    layers: tuple[int, ...]
+    card: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.layers or list(self.layers) != sorted(set(self.layers)):
+            raise InputError(f"layers must be rising and not empty, got {self.layers}.")
+
+
+class KblamAdapter(nn.Module):
+    """Maps sentence vectors to knowledge, and hidden states to queries on it."""
+
+    def __init__(self, config: AdapterConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = len(config.layers) * config.heads * config.head_width
+        self.key_map = nn.Linear(config.encoder_width, width)
+        self.value_map = nn.Linear(config.encoder_width, width)
+        self.query_heads = nn.ModuleList(
+            nn.Linear(config.hidden, config.heads * config.head_width, bias=False) for _ in config.layers
+        )
+        self.prior_scale = nn.ModuleList(nn.Linear(config.hidden, config.heads) for _ in config.layers)
+        self.prior_offset = nn.Parameter(torch.zeros(len(config.layers), config.heads))
+        self.copy_mix = nn.Parameter(torch.zeros(len(config.layers), config.heads))
+        self.gate = nn.Linear(config.hidden + GATE_FEATURES, 1)
+        self.prior = QuestionPrior(config.encoder_width)
+        for scale in self.prior_scale:
+            nn.init.zeros_(scale.weight)
+            nn.init.ones_(scale.bias)
+        nn.init.zeros_(self.gate.weight)
+        nn.init.zeros_(self.gate.bias)
+        nn.init.normal_(self.value_map.weight, std=0.02)
+        nn.init.zeros_(self.value_map.bias)
+
+    def start_queries_from(self, weights: list[Tensor]) -> None:
+        """Initialise the query heads from the backbone's own query weights, one (H*D, hidden) per KB layer."""
+        with torch.no_grad():
+            for head, weight in zip(self.query_heads, weights, strict=True):
+                head.weight.copy_(weight.float())
+
+    def knowledge(
+        self, key_vectors: Tensor, value_vectors: Tensor, *, prior: Tensor | None = None, padding: Tensor | None = None
+    ) -> Knowledge:
+        """Sentence vectors (B, M, E) -> Knowledge. padding (B, M) is True where there is no triple."""
+        shape = (len(self.config.layers), self.config.heads, self.config.head_width)
+        keys = self.key_map(key_vectors).unflatten(-1, shape)  # (B, M, L, H, D)
+        keys = nn.functional.layer_norm(keys, keys.shape[-1:])
+        values = self.value_map(value_vectors).unflatten(-1, shape)
+        batch, triples = key_vectors.shape[:2]
+        sizes = torch.full((batch,), triples, device=keys.device) if padding is None else (~padding).sum(1)
+        return Knowledge(
+            keys=keys.permute(2, 0, 3, 1, 4),  # (L, B, H, M, D)
+            values=values.permute(2, 0, 3, 1, 4),
+            log_scale=log_scale(sizes),
+            prior=prior,
+            padding=padding,
+        )
+
+    def layer_knowledge(self, slot: int, hidden: Tensor, knowledge: Knowledge) -> LayerKnowledge:
+        """KB layer `slot` (0 .. L - 1) with hidden states (B, T, hidden): its query, keys, values and additive bias."""
+        states = hidden.float()
+        query = self.query_heads[slot](states).unflatten(-1, (self.config.heads, self.config.head_width))
+        bias = knowledge.log_scale  # (B, 1, 1, 1)
+        if knowledge.prior is not None:
+            scale = self.prior_scale[slot](states).transpose(1, 2)[..., None]  # (B, H, T, 1)
+            offset = self.prior_offset[slot][None, :, None, None]
+            bias = bias + scale * knowledge.prior[:, None, None, :] + offset  # (B, H, T, M)
+        if knowledge.padding is not None:
+            bias = bias.masked_fill(knowledge.padding[:, None, None, :], torch.finfo(torch.float32).min)
+        return LayerKnowledge(
+            query=query.transpose(1, 2).to(hidden.dtype),
+            keys=knowledge.keys[slot].to(hidden.dtype),
+            values=knowledge.values[slot].to(hidden.dtype),
+            bias=bias,
+        )
+
+    def fact_shares(self, kb_weights: Tensor) -> tuple[Tensor, Tensor]:
+        """KB attention of all KB layers (L, B, H, T, M) -> (share of each fact within the table (B, T, M), KB mass (B, T)).
+
+        Layers and heads are mixed with learned weights: some heads point at facts better than others.
+        """
+        mix = self.copy_mix.flatten().softmax(0).view_as(self.copy_mix)  # (L, H)
+        mass = kb_weights.sum(-1).mean((0, 2))  # (B, T)
+        within = kb_weights / kb_weights.sum(-1, keepdim=True).clamp_min(1e-9)
+        return torch.einsum("lh,lbhtm->btm", mix, within.float()), mass
+
+    def copy_probability(self, hidden: Tensor, mass: Tensor, answerable: Tensor, top_share: Tensor) -> Tensor:
+        """The copy gate g: hidden (B, T, hidden) after the final norm, the rest (B, T); returns (B, T) in 0..1."""
+        features = torch.stack([mass, answerable, top_share], dim=-1).float()
+        return torch.sigmoid(self.gate(torch.cat([hidden.float(), features], dim=-1))).squeeze(-1)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write adapter.safetensors (float16 maps) and adapter.json (config and card) into `folder`."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {
+            name: (tensor.half() if tensor.ndim == 2 and tensor.numel() > 10_000 else tensor.float()).contiguous().cpu()
+            for name, tensor in self.state_dict().items()
+        }
+        save_file(tensors, folder / "adapter.safetensors")
+        text = json.dumps(asdict(self.config), indent=1, ensure_ascii=False)
+        (folder / "adapter.json").write_text(text + "\n", encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "KblamAdapter":
+        """Read an adapter from a local folder. Raises MissingWeightsError or InputError in words."""
+        folder = Path(folder)
+        try:
+            config = json.loads((folder / "adapter.json").read_text(encoding="utf-8"))
+            config["layers"] = tuple(config["layers"])
+            adapter = cls(AdapterConfig(**config))
+            with safe_open(folder / "adapter.safetensors", framework="pt") as file:
+                state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            adapter.load_state_dict(state)
+        except FileNotFoundError as error:
+            raise MissingWeightsError(
+                f"No adapter in {folder}: it needs adapter.json and adapter.safetensors. Train one with `python -m kblam_core train`."
+            ) from error
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"The adapter in {folder} could not be read: {str(error).splitlines()[0]}") from error
+        return adapter.eval().requires_grad_(False)

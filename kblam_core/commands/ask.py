@@ -1,0 +1,109 @@
+"""`ask` answers one question from a table; `encode` saves a table's encoded form so that the next start is quick."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kblam_core.commands import shared
+from kblam_core.commands.shared import Adapter, Backbone, Device, Encoder, MaxRows, Threshold, TopK
+from kblam_core.errors import InputError
+from kblam_core.triples import MAX_ROWS
+
+MAX_QUESTION = 10_000
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    kb: Annotated[
+        Path,
+        typer.Option(help="Table of facts (.csv, .tsv, .json, .jsonl) or an encoded base (.safetensors)."),
+    ],
+    mode: Annotated[str, typer.Option(help="kblam, paper, no-copy, no-prior or no-shortlist.")] = "kblam",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+    top_k: TopK = None,
+    threshold: Threshold = None,
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer, in tokens.")] = None,
+    max_rows: MaxRows = MAX_ROWS,
+    backbone: Backbone = shared.DEFAULT_BACKBONE,
+    encoder: Encoder = None,
+    adapter: Adapter = None,
+    device: Device = "auto",
+) -> None:
+    """Answer one question from a table of facts, and name the facts it came from.
+
+    A table has the columns entity, property and value. A question that no fact answers is refused, and the nearest facts are
+    shown. Remarks on the table go to stderr, the answer to stdout.
+
+    \b
+    Examples:
+      python -m kblam_core ask --kb facts.csv "Who runs the Halden Workshop?"
+      python -m kblam_core ask --kb facts.csv --json "Who runs the Halden Workshop?"
+      python -m kblam_core ask --kb facts.safetensors --mode paper "..."
+    """
+    from kblam_core.evaluation.runner import KB_MODES
+
+    if not question.strip():
+        raise InputError("The question is empty. Write it in quotes after the options.")
+    if len(question) > MAX_QUESTION:
+        raise InputError(
+            f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} are read. Shorten it."
+        )
+    if mode not in KB_MODES:
+        raise InputError(f"ask has no mode {mode!r}. Choose one of {', '.join(KB_MODES)}.")
+    source = shared.find_source(kb, max_rows=max_rows)
+    kblam = shared.load_kblam(backbone, encoder, adapter, device)
+    base = source.open(kblam)
+    options = shared.ask_options(mode, top_k=top_k, threshold=threshold, max_new_tokens=max_new_tokens)
+    if as_json:
+        answer = kblam.ask(base, question, options=options)
+        typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False))
+        return
+    answer, shown = None, False
+    for piece in kblam.stream(base, question, options=options):
+        if isinstance(piece, str):
+            typer.echo(piece, nl=False)
+            shown = True
+        else:
+            answer = piece
+    typer.echo("" if shown else answer.text)
+    facts, title = (answer.sources, "From") if answer.sources else (answer.nearest, "Nearest facts")
+    for place, fact in enumerate(facts[:5]):
+        label = f"{title}:" if place == 0 else ""
+        share = f"  ({fact.weight:.0%} of its attention to the table)" if answer.sources else ""
+        typer.echo(f"{label:<{len(title) + 2}}{fact.entity} | {fact.property} | {fact.value}{share}")
+
+
+def encode(
+    kb: Annotated[Path, typer.Option(help="Table of facts: .csv, .tsv, .json or .jsonl.")],
+    out: Annotated[Path, typer.Option(help="Where to write the encoded base: NAME.safetensors.")],
+    max_rows: MaxRows = MAX_ROWS,
+    backbone: Backbone = shared.DEFAULT_BACKBONE,
+    encoder: Encoder = None,
+    adapter: Adapter = None,
+    device: Device = "auto",
+) -> None:
+    """Encode a table once and save it; ask and evaluate take the file for --kb.
+
+    \b
+    Example:
+      python -m kblam_core encode --kb facts.csv --out facts.safetensors
+      python -m kblam_core ask --kb facts.safetensors "Who runs the Halden Workshop?"
+    """
+    if out.suffix.lower() != shared.ENCODED:
+        raise InputError(
+            f"An encoded base ends in {shared.ENCODED}, not {out.name!r}. Use --out {out.stem}{shared.ENCODED}"
+        )
+    shared.check_target(out, what="encoded base")
+    source = shared.find_source(kb, max_rows=max_rows)
+    if source.table is None:
+        raise InputError(f"{kb.name} is encoded already. Give --kb a table (.csv, .tsv, .json, .jsonl).")
+    if not source.table.triples:
+        raise InputError(f"{kb.name} holds no usable fact. Add rows with entity, property and value.")
+    kblam = shared.load_kblam(backbone, encoder, adapter, device)
+    base = source.open(kblam)
+    base.save(out)
+    typer.echo(f"{len(base.triples):,} facts encoded in {out}")

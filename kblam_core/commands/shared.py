@@ -1,0 +1,143 @@
+"""What the commands share: options of the same name and meaning, loading the model quietly, opening a table or an encoded base."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kblam_core.errors import InputError
+from kblam_core.triples import MAX_ROWS, Problem, Table, read_table
+
+ENCODED = ".safetensors"
+DEFAULT_BACKBONE = "smollm2-135m"
+_SHOWN_PROBLEMS = 5
+
+Backbone = Annotated[
+    str, typer.Option(help="Language model: a known name, a Hub id or a folder.", show_default=True)
+]
+Encoder = Annotated[
+    str | None, typer.Option(help="Sentence encoder; by default the one the adapter was trained with.")
+]
+Adapter = Annotated[
+    str | None, typer.Option(help="Trained adapter: a folder or Hub id; by default the shipped one.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+MaxRows = Annotated[int, typer.Option(min=1, help="Use at most so many rows of a table.")]
+TopK = Annotated[
+    int | None, typer.Option(min=1, help="Shortlist: the model attends to so many nearest facts.")
+]
+Threshold = Annotated[float | None, typer.Option(min=0, max=1, help="Refuse below this confidence (0 to 1).")]
+
+
+def say(message: str) -> None:
+    """One remark on stderr, so that stdout holds results only."""
+    typer.echo(message, err=True)
+
+
+@contextmanager
+def working(message: str) -> Iterator[Any]:
+    """A spinner on stderr while something slow happens; silent where stderr is no terminal. Yields an object with update(text)."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(message) as status:
+        yield status
+
+
+def load_kblam(backbone: str, encoder: str | None, adapter: str | None, device: str) -> Any:
+    """Kblam.load without the libraries' own chatter. Raises KblamError."""
+    import warnings
+
+    with working("Loading the model"):
+        warnings.filterwarnings("ignore")
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        from kblam_core.model import Kblam
+
+        return Kblam.load(backbone, encoder=encoder, adapter=adapter, device=device)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A knowledge base named on the command line, checked before the slow model is loaded. table: None for an encoded base."""
+
+    path: Path
+    table: Table | None
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    def open(self, kblam: Any) -> Any:
+        """The KnowledgeBase, encoded now or read back. Raises KblamError."""
+        if self.table is not None:
+            with working(f"Encoding {len(self.table.triples):,} facts"):
+                return kblam.knowledge_base(self.table.triples)
+        from kblam_core.knowledge_base import KnowledgeBase
+
+        return KnowledgeBase.load(self.path, kblam.encoder)
+
+
+def find_source(path: Path, *, max_rows: int = MAX_ROWS) -> Source:
+    """Read a table, or check that an encoded base is there; problems of the table go to stderr. Raises InputError."""
+    if path.suffix.lower() == ENCODED:
+        if not path.is_file():
+            raise InputError(
+                f"There is no encoded base at {path}. Write one with: encode --kb TABLE --out {path.name}"
+            )
+        return Source(path, None)
+    table = read_table(path, max_rows=max_rows)
+    show_problems(path.name, table.problems)
+    return Source(path, table)
+
+
+def show_problems(name: str, problems: Sequence[Problem]) -> None:
+    """The first few problems of a table on stderr, then how many more there are."""
+    about_table = [problem for problem in problems if problem.row == 0]
+    about_rows = [problem for problem in problems if problem.row]
+    for problem in about_table:
+        hint = " Use --max-rows to take more." if problem.kind == "too_many_rows" else ""
+        say(f"note: {problem.message}{hint}")
+    for problem in about_rows[:_SHOWN_PROBLEMS]:
+        say(f"note: {name}: {problem.message}")
+    if len(about_rows) > _SHOWN_PROBLEMS:
+        say(f"note: {name}: {len(about_rows) - _SHOWN_PROBLEMS:,} more rows with remarks.")
+
+
+def ask_options(mode: str, **given: Any) -> Any:
+    """AskOptions with the options that were given; None means the default."""
+    from kblam_core.model import AskOptions
+
+    return AskOptions(mode=mode, **{name: value for name, value in given.items() if value is not None})
+
+
+def check_target(path: Path | None, *, what: str) -> None:
+    """Complain about an output path before the work, not after it. Raises InputError."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(
+            f"The {what} is to be written to {path}, but that is a folder. Name a file inside it."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        existed = path.exists()
+        with path.open("ab"):
+            pass
+        if not existed:
+            path.unlink()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"The {what} cannot be written to {path}: {reason}. Name another file.") from None
+
+
+def interactive() -> bool:
+    """Whether stdout is a terminal that a person watches."""
+    return sys.stdout.isatty()

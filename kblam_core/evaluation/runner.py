@@ -1,0 +1,204 @@
+"""Ask every question of a table in one mode and judge the answers: `run` returns the report the command writes as JSON."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kblam_core.errors import InputError, KblamError
+from kblam_core.evaluation.baselines import BASELINES, Ask, Reply
+from kblam_core.evaluation.metrics import is_correct, is_exact, token_f1
+from kblam_core.evaluation.questions import Question, askable
+from kblam_core.evaluation.summary import summarise
+from kblam_core.triples import Triple, clean_rows
+
+KB_MODES = ("kblam", "paper", "no-copy", "no-prior", "no-shortlist")
+MODES = (*KB_MODES, *BASELINES)
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One table with its questions. knowledge_base: an already encoded one, or None to encode when it is needed."""
+
+    name: str
+    triples: Sequence[Triple]
+    questions: Sequence[Question]
+    knowledge_base: Any = None
+
+
+def run(
+    kblam: Any,
+    cases: Sequence[Case],
+    *,
+    mode: str = "kblam",
+    options: Any = None,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    about: dict[str, object] | None = None,
+) -> dict[str, object]:
+    """Evaluate every case on its own table and pool the questions.
+
+    options: AskOptions for the KB modes (its mode is replaced by `mode`). limit: at most so many questions over all cases, drawn
+    with `seed`. about: further facts for the head of the report (backbone, encoder, ...). Raises KblamError.
+    """
+    check_mode(mode)
+    drawn, notes = _draw(cases, limit, seed)
+    total = sum(len(case.questions) for case in drawn)
+    if not total:
+        raise InputError(
+            "No question is left to ask. " + (notes[0] if notes else "Check --questions and --limit.")
+        )
+    rows: list[dict[str, object]] = []
+    skipped: list[str] = []
+    for case in drawn:
+        try:
+            ask = _asker(kblam, case, mode, options)
+        except KblamError as error:
+            if len(drawn) == 1:
+                raise
+            skipped.append(f"{case.name} is left out. {error}")
+            continue
+        places = {
+            (triple.entity.casefold(), triple.property.casefold()): i for i, triple in enumerate(case.triples)
+        }
+        for question in case.questions:
+            rows.append(
+                _row(case.name, question, ask(question.question), places.get(question.key), case.triples)
+            )
+            if progress:
+                progress(len(rows), total)
+    if not rows:
+        raise InputError(skipped[0])
+    names = {row["table"] for row in rows}
+    used = [case for case in drawn if case.name in names]
+    report = {"mode": mode, **(about or {}), "seed": seed, "limit": limit}
+    report |= {
+        "n_triples": sum(len(case.triples) for case in used),
+        "n_questions": len(rows),
+        **summarise(rows, mode),
+    }
+    if len(used) > 1:
+        report["tables"] = [
+            _table(case, [row for row in rows if row["table"] == case.name], mode) for case in used
+        ]
+    return report | {"notes": notes + skipped, "rows": rows}
+
+
+def check_mode(mode: str) -> None:
+    """Raises InputError for an unknown mode."""
+    if mode not in MODES:
+        raise InputError(f"There is no mode {mode!r}. Choose one of {', '.join(MODES)}.")
+
+
+def pool(cases: Sequence[Case]) -> Case:
+    """All tables as one knowledge base, with all questions; of facts given twice the last wins."""
+    rows = [(triple.entity, triple.property, triple.value) for case in cases for triple in case.triples]
+    triples = clean_rows(rows, max_rows=len(rows)).triples
+    return Case("all tables", triples, [question for case in cases for question in case.questions])
+
+
+def find_suite(folder: str | Path) -> list[tuple[Path, Path]]:
+    """(table, questions) for each NAME.csv (.tsv, .json) beside NAME.questions.jsonl or NAME.jsonl. Raises InputError."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            f"--suite needs a folder, and {folder} is none. It holds NAME.csv beside NAME.questions.jsonl."
+        )
+    pairs = []
+    for table in sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".json")
+    ):
+        asked = (table.with_name(table.stem + ending) for ending in (".questions.jsonl", ".jsonl"))
+        if questions := next((path for path in asked if path.is_file()), None):
+            pairs.append((table, questions))
+    if not pairs:
+        raise InputError(
+            f"{folder} holds no table with questions. Put NAME.questions.jsonl beside each NAME.csv."
+        )
+    return pairs
+
+
+def _draw(cases: Sequence[Case], limit: int | None, seed: int) -> tuple[list[Case], list[str]]:
+    notes: list[str] = []
+    kept: list[list[Question]] = []
+    for case in cases:
+        questions, remarks = askable(case.questions, case.triples)
+        kept.append(questions)
+        notes += [f"{case.name}: {remark}" for remark in remarks]
+    places = [(i, j) for i, questions in enumerate(kept) for j in range(len(questions))]
+    if limit is not None and limit < len(places):
+        places = sorted(random.Random(seed).sample(places, limit))
+    drawn = [[kept[i][j] for k, j in places if k == i] for i in range(len(cases))]
+    return [
+        Case(case.name, case.triples, questions, case.knowledge_base)
+        for case, questions in zip(cases, drawn, strict=True)
+        if questions
+    ], notes
+
+
+def _asker(kblam: Any, case: Case, mode: str, options: Any) -> Ask:
+    if not case.triples:
+        raise InputError(f"{case.name} holds no usable fact. Add rows with entity, property and value.")
+    if mode in BASELINES:
+        return BASELINES[mode](kblam, case.triples)
+    from dataclasses import replace
+
+    from kblam_core.model import AskOptions
+
+    chosen = replace(options or AskOptions(), mode=mode)
+    base = case.knowledge_base if case.knowledge_base is not None else kblam.knowledge_base(case.triples)
+
+    def ask(question: str) -> Reply:
+        answer = kblam.ask(base, question, options=chosen)
+        ranked = list(dict.fromkeys(source.index for source in [*answer.sources, *answer.nearest]))
+        timing = answer.timing
+        speed = {"ttft_ms": timing.ttft_ms, "total_ms": timing.total_ms, "tokens": timing.tokens}
+        return Reply(
+            answer.text, answer.refused, ranked, **speed, confidence=answer.confidence, kb_mass=answer.kb_mass
+        )
+
+    return ask
+
+
+def _row(
+    table: str, question: Question, reply: Reply, target: int | None, triples: Sequence[Triple]
+) -> dict[str, object]:
+    gold = question.answer
+    row: dict[str, object] = {"table": table, "kind": question.kind, "question": question.question}
+    row |= {"entity": question.entity, "property": question.property, "gold": gold}
+    row |= {"answer": reply.text, "refused": reply.refused}
+    if gold is None:
+        row |= {"right": reply.refused, "correct": None, "exact": None, "f1": None, "rank": None}
+    else:
+        correct = is_correct(reply.text, gold, refused=reply.refused)
+        row |= {
+            "right": correct,
+            "correct": correct,
+            "exact": is_exact(reply.text, gold, refused=reply.refused),
+        }
+        row |= {"f1": round(token_f1(reply.text, gold, refused=reply.refused), 4)}
+        row |= {"rank": reply.ranked.index(target) + 1 if target in reply.ranked else None}
+    row["retrieved"] = bool(reply.ranked)
+    row["facts"] = [[triples[i].entity, triples[i].property] for i in reply.ranked[:5]]
+    for name in ("similarity", "confidence", "kb_mass"):
+        if (value := getattr(reply, name)) is not None:
+            row[name] = round(float(value), 4)
+    return row | {
+        "ttft_ms": round(reply.ttft_ms, 2),
+        "total_ms": round(reply.total_ms, 2),
+        "tokens": reply.tokens,
+    }
+
+
+def _table(case: Case, rows: list[dict[str, object]], mode: str) -> dict[str, object]:
+    return {
+        "name": case.name,
+        "n_triples": len(case.triples),
+        "n_questions": len(rows),
+        **summarise(rows, mode),
+    }

@@ -1,0 +1,314 @@
+"""Draw training samples: a table of facts and a question about it, answerable or not in one of four ways.
+
+Tables hold 1 to 256 triples (size drawn log-uniformly) from a few domains, so that every question meets hard negatives: the same entity
+with other properties, other entities with the same property, entities whose names differ by one word or one digit.
+"""
+
+import math
+import random
+import re
+import unicodedata
+import zlib
+from dataclasses import dataclass
+
+from kblam_core.training.catalogue import (
+    Domain,
+    Property,
+    generic_questions,
+    glosses,
+    load_catalogue,
+    unrelated_messages,
+)
+from kblam_core.training.values import Values
+from kblam_core.triples import Triple
+
+KINDS = ("answerable", "two_facts", "missing_entity", "near_miss", "missing_property", "unrelated")
+SHARES = (0.56, 0.06, 0.11, 0.11, 0.12, 0.04)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A question on a table. `gold`: indices of the triples that answer it, in the order of asking; empty means refuse."""
+
+    question: str
+    triples: tuple[Triple, ...]
+    gold: tuple[int, ...]
+    kind: str
+    domain: str
+    entity: str = ""
+    property: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A triple with where it came from: the property it is an instance of (None for a neighbour that no wording asks for)."""
+
+    triple: Triple
+    domain: Domain
+    property: Property | None
+
+
+def is_held_out(entity: str) -> bool:
+    """Entities kept for evaluation: one in ten, by a checksum of the name."""
+    return zlib.crc32(entity.casefold().encode()) % 10 == 0
+
+
+class Generator:
+    """An endless source of samples. `held_out` draws only held-out entities (for evaluation), else only the others."""
+
+    def __init__(
+        self, seed: int, *, domains: tuple[Domain, ...] | None = None, held_out: bool = False, max_triples: int = 256
+    ) -> None:
+        self.random = random.Random(seed)
+        self.values = Values(seed)
+        self.domains = domains or load_catalogue()
+        self.held_out = held_out
+        self.max_triples = max_triples
+
+    # ------------------------------------------------------------------ tables
+    def entity(self, domain: Domain) -> str:
+        """A name: from the list, or words of two names of the list put together, or a name with another number."""
+        for _ in range(50):
+            name = self.random.choice(domain.entities)
+            if self.random.random() < 0.5:
+                name = self.resembling(name, domain)
+            if is_held_out(name) == self.held_out:
+                return name
+        return name
+
+    def resembling(self, name: str, domain: Domain) -> str:
+        """Another name that shares a word with `name`, or differs from it in a digit."""
+        digits = [index for index, letter in enumerate(name) if letter.isdigit()]
+        if digits and self.random.random() < 0.7:
+            index = self.random.choice(digits)
+            other = self.random.choice([digit for digit in "0123456789" if digit != name[index]])
+            return name[:index] + other + name[index + 1 :]
+        parts = name.split()
+        donor = self.random.choice(domain.entities).split()
+        if len(parts) > 1:
+            index = self.random.randrange(len(parts))
+            if len(parts[index]) < 4:
+                index = 0
+            parts[index] = self.random.choice(donor)
+            return " ".join(parts)
+        if self.random.random() < 0.5 or len(name) < 5:
+            return f"{name} {self.random.choice(donor)}"
+        return self.random.choice(domain.entities)
+
+    def table(self, size: int) -> list[Row]:
+        """About `size` rows without double (entity, property), from one to four domains."""
+        rows: dict[tuple[str, str], Row] = {}
+        domains = self.random.sample(self.domains, k=min(len(self.domains), self.random.choice((1, 1, 2, 3, 4))))
+        tries = 0
+        # Tables differ in shape: a few entities with many properties, or many entities with one or two.
+        density = self.random.choice((0.15, 0.35, 0.7, 0.9))
+        names = {domain.name: {id(p): self.random.choice(p.names) for p in domain.properties} for domain in domains}
+        while len(rows) < size and tries < 20 * size + 50:
+            tries += 1
+            if self.random.random() < 0.02:
+                word, gloss = self.random.choice(glosses())
+                if is_held_out(word) == self.held_out:
+                    rows[(word, "definition")] = Row(Triple(word, "definition", gloss), domains[0], None)
+                continue
+            domain = self.random.choice(domains)
+            entity = self.entity(domain)
+            for property_ in domain.properties:
+                if self.random.random() > density:
+                    continue
+                name = names[domain.name][id(property_)]
+                if property_.neighbours and self.random.random() < 0.12:
+                    near = self.random.choice(property_.neighbours)
+                    if all(near.casefold() not in map(str.casefold, p.names) for p in domain.properties):
+                        rows[(entity.casefold(), near.casefold())] = Row(
+                            Triple(entity, near, self.values.draw(property_)), domain, None
+                        )
+                        if self.random.random() < 0.5:
+                            continue
+                rows[(entity.casefold(), name.casefold())] = Row(
+                    Triple(entity, name, self.values.draw(property_)), domain, property_
+                )
+        kept = list(rows.values())
+        self.random.shuffle(kept)
+        return kept[:size]
+
+    # --------------------------------------------------------------- questions
+    def mention(self, entity: str, table: list[Row]) -> str:
+        """The entity as a person types it: mostly as it stands, sometimes with a typo, without accents, or shortened."""
+        chance = self.random.random()
+        parts = entity.split()
+        if chance < 0.05:
+            long = [index for index, part in enumerate(parts) if len(part) > 5 and part.isalpha()]
+            if long:
+                index = self.random.choice(long)
+                parts[index] = self._typo(parts[index])
+                return " ".join(parts)
+        elif chance < 0.12 and len(parts) > 1:
+            drop = self.random.randrange(len(parts))
+            shorter = [part for index, part in enumerate(parts) if index != drop]
+            words = {part.casefold() for part in shorter}
+            others = {row.triple.entity for row in table} - {entity}
+            telling = any(len(part) > 3 and not part[0].islower() for part in shorter)
+            if telling and not any(words <= {part.casefold() for part in other.split()} for other in others):
+                return " ".join(shorter)
+        elif chance < 0.15:
+            plain = unicodedata.normalize("NFKD", entity)
+            return "".join(letter for letter in plain if not unicodedata.combining(letter))
+        elif chance < 0.17:
+            return entity.upper()
+        return entity
+
+    def _typo(self, word: str) -> str:
+        index = self.random.randrange(1, len(word) - 1)
+        swapped = word[:index] + word[index + 1] + word[index] + word[index + 2 :]
+        dropped = word[:index] + word[index + 1 :]
+        doubled = word[:index] + word[index] + word[index:]
+        return self.random.choice((swapped, dropped, doubled))
+
+    def ask(self, property_: Property | None, name: str, entity: str, noun: str) -> str:
+        """A question for the property of the entity, in one of its wordings or a general pattern."""
+        if property_ is None or self.random.random() < 0.15:
+            pattern = self.random.choice(generic_questions()).replace("{p}", name.replace("_", " "))
+        else:
+            pattern = self.random.choice(property_.questions)
+        if self.random.random() < 0.04 and "the {e}" not in pattern and len(noun.split()) < 3:
+            pattern = pattern.replace("{e}", f"the {noun} {{e}}")
+        return self._style(pattern.replace("{e}", entity))
+
+    def _style(self, question: str) -> str:
+        chance = self.random.random
+        if chance() < 0.12:
+            question = question.rstrip("?. ")
+        if chance() < 0.15:
+            question = question.lower()
+        if chance() < 0.05:
+            words = question.split()
+            long = [index for index, word in enumerate(words) if len(word) > 5 and word.isalpha() and word.islower()]
+            if long:
+                index = self.random.choice(long)
+                words[index] = self._typo(words[index])
+                question = " ".join(words)
+        if chance() < 0.04:
+            question = self.random.choice(("Hi, ", "Hello! ", "Please, ", "Quick question: ", "I was wondering, ", "So, ")) + question
+        if chance() < 0.03:
+            question = question.rstrip("?. ") + self.random.choice((" please?", ", please", " - thanks", "??", " ?"))
+        return question
+
+    # ----------------------------------------------------------------- samples
+    def samples(self, count: int = 8) -> list[Sample]:
+        """`count` questions on one table (sentence vectors are made once for all of them)."""
+        size = round(math.exp(self.random.uniform(0, math.log(self.max_triples))))
+        rows = self.table(size)
+        while not rows:
+            rows = self.table(size + 3)
+        made: list[Sample] = []
+        for _ in range(20 * count):
+            kind = self.random.choices(KINDS, SHARES)[0]
+            drawn = getattr(self, f"_{kind}")(rows)
+            if drawn:
+                question, table, gold, about = drawn
+                made.append(Sample(question, tuple(row.triple for row in table), gold, kind, *about))
+            if len(made) == count:
+                break
+        return made
+
+    def _pick(self, rows: list[Row]) -> int | None:
+        askable = [i for i, row in enumerate(rows) if row.property is not None or row.triple.property == "definition"]
+        if not askable or self.random.random() < 0.06:
+            # A neighbouring property is asked by its own name.
+            askable = list(range(len(rows)))
+        return self.random.choice(askable)
+
+    def _same_property_elsewhere(self, rows: list[Row], entity: str, property_: Property | None, name: str) -> list[int]:
+        """Rows of the entity that hold this property, under whatever name."""
+        return [
+            i
+            for i, row in enumerate(rows)
+            if row.triple.entity.casefold() == entity.casefold()
+            and ((property_ is not None and row.property is property_) or row.triple.property.casefold() == name.casefold())
+        ]
+
+    def _answerable(self, rows: list[Row]):
+        index = self._pick(rows)
+        row = rows[index]
+        triple = row.triple
+        question = self.ask(row.property, triple.property, self.mention(triple.entity, rows), row.domain.noun)
+        return question, rows, (index,), (row.domain.name, triple.entity, triple.property)
+
+    def _two_facts(self, rows: list[Row]):
+        if len(rows) < 2:
+            return None
+        first, second = self.random.sample(range(len(rows)), 2)
+        if self.random.random() < 0.4:
+            same = [i for i, row in enumerate(rows) if i != first and row.triple.entity == rows[first].triple.entity]
+            second = self.random.choice(same) if same else second
+        a, b = rows[first].triple, rows[second].triple
+        pa, pb = a.property.replace("_", " "), b.property.replace("_", " ")
+        if a.entity == b.entity:
+            pattern = self.random.choice(
+                ("What are the {pa} and the {pb} of {ea}?", "Tell me the {pa} and {pb} of {ea}.", "{ea}: {pa} and {pb}?")
+            )
+        elif self.random.random() < 0.5:
+            pattern = self.random.choice(
+                (
+                    "What is the {pa} of {ea} and the {pb} of {eb}?",
+                    "the {pa} of {ea} and the {pb} of {eb}",
+                    "Give me the {pa} of {ea} and also the {pb} of {eb}.",
+                    "I need {ea}'s {pa} and {eb}'s {pb}",
+                )
+            )
+        else:
+            one = self.ask(rows[first].property, a.property, a.entity, rows[first].domain.noun).rstrip("?. ")
+            two = self.ask(rows[second].property, b.property, b.entity, rows[second].domain.noun)
+            return f"{one}, and {two[0].lower() + two[1:]}", rows, (first, second), ("", a.entity, a.property)
+        question = pattern.format(pa=pa, pb=pb, ea=a.entity, eb=b.entity)
+        return self._style(question), rows, (first, second), ("", a.entity, a.property)
+
+    def _absent(self, rows: list[Row], row: Row, entity: str):
+        question = self.ask(row.property, row.triple.property, entity, row.domain.noun)
+        return question, rows, (), (row.domain.name, entity, row.triple.property)
+
+    def _missing_entity(self, rows: list[Row]):
+        row = rows[self._pick(rows)]
+        held = {word.casefold() for other in rows for word in re.findall(r"\w+", other.triple.entity) if len(word) > 3}
+        for _ in range(30):
+            source = row.domain if self.random.random() < 0.8 else self.random.choice(self.domains)
+            name = self.entity(source)
+            if not any(word.casefold() in held for word in re.findall(r"\w+", name)):
+                return self._absent(rows, row, name)
+        return None
+
+    def _near_miss(self, rows: list[Row]):
+        row = rows[self._pick(rows)]
+        held = {other.triple.entity.casefold() for other in rows}
+        held_words = [set(name.split()) for name in held]
+        for _ in range(10):
+            name = self.resembling(row.triple.entity, row.domain)
+            words = set(name.casefold().split())
+            # A name that merely shortens or lengthens a held one may be meant for it: not a clear refusal.
+            if name.casefold() not in held and not any(words <= other or words >= other for other in held_words):
+                return self._absent(rows, row, name)
+        return None
+
+    def _missing_property(self, rows: list[Row]):
+        row = rows[self._pick(rows)]
+        entity = row.triple.entity
+        if row.property is not None and self.random.random() < 0.45:
+            # The asked fact itself is taken out; its neighbours stay.
+            gone = set(self._same_property_elsewhere(rows, entity, row.property, row.triple.property))
+            rest = [other for i, other in enumerate(rows) if i not in gone]
+            if any(other.triple.entity == entity for other in rest):
+                return self._absent(rest, row, self.mention(entity, rest))
+        absent = [
+            p
+            for p in row.domain.properties
+            if not self._same_property_elsewhere(rows, entity, p, p.names[0])
+            and not any(name.casefold() == row.triple.property.casefold() for name in p.names)
+        ]
+        if not absent:
+            return None
+        wanted = self.random.choice(absent)
+        asked = Row(Triple(entity, self.random.choice(wanted.names), ""), row.domain, wanted)
+        return self._absent(rows, asked, self.mention(entity, rows))
+
+    def _unrelated(self, rows: list[Row]):
+        return self.random.choice(unrelated_messages()), rows, (), ("", "", "")
