@@ -102,9 +102,9 @@ class KblamAdapter(nn.Module):
         if knowledge.padding is not None:
             bias = bias.masked_fill(knowledge.padding[:, None, None, :], torch.finfo(torch.float32).min)
         return LayerKnowledge(
-            query=query.transpose(1, 2).to(hidden.dtype),
-            keys=knowledge.keys[slot].to(hidden.dtype),
-            values=knowledge.values[slot].to(hidden.dtype),
+            query=query.transpose(1, 2),
+            keys=knowledge.keys[slot],
+            values=knowledge.values[slot],
             bias=bias,
         )
 

@@ -70,6 +70,10 @@ def rectangular_attention(
     query (B, H, T, D), after rotary embedding; key, value (B, KV heads, S, D); attention_mask additive, (B, 1, T, >= S).
     Returns the output (B, T, H, D), contiguous, and the weights (B, H, T, M + S), KB columns first.
     """
+    dtype = query.dtype
+    if query.device.type == "cpu" and dtype != torch.float32:
+        # Batched products of half-width numbers are many times slower than float32 on a CPU.
+        query, key, value = query.float(), key.float(), value.float()
     groups = getattr(module, "num_key_value_groups", query.shape[1] // key.shape[1])
     key, value = _repeat_heads(key, groups), _repeat_heads(value, groups)  # (B, H, S, D)
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -79,7 +83,7 @@ def rectangular_attention(
     if attention_mask is not None:
         scores = scores + attention_mask[..., : key.shape[-2]]
     if knowledge is not None:
-        kb_scores = torch.matmul(knowledge.query, knowledge.keys.mT) * scaling  # (B, H, T, M)
+        kb_scores = torch.matmul(knowledge.query.to(query.dtype), knowledge.keys.to(query.dtype).mT) * scaling  # (B, H, T, M)
         if softcap is not None:
             kb_scores = softcap * torch.tanh(kb_scores / softcap)
         scores = torch.cat([kb_scores.float() + knowledge.bias, scores.float()], dim=-1)  # (B, H, T, M + S)
@@ -87,7 +91,7 @@ def rectangular_attention(
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
     weights = torch.nn.functional.dropout(weights, p=dropout, training=module.training)
     output = torch.matmul(weights, value)  # (B, H, T, D)
-    return output.transpose(1, 2).contiguous(), weights
+    return output.transpose(1, 2).contiguous().to(dtype), weights
 
 
 def _repeat_heads(heads: Tensor, groups: int) -> Tensor:

@@ -34,6 +34,17 @@ def query_weight(attention: torch.nn.Module, width: int) -> Tensor:
     return projection.weight[:width]
 
 
+def output_logits(model: torch.nn.Module, hidden: Tensor) -> Tensor:
+    """Logits (N, vocabulary) of final hidden states (N, hidden), with what a family does to its logits (scaling, soft cap).
+
+    Flat on purpose: a sliced (B, T, hidden) would make torch copy the output matrix once per row of the batch.
+    """
+    logits = model.get_output_embeddings()(hidden)
+    logits = logits / getattr(model.config, "logits_scaling", 1.0)
+    cap = getattr(model.config, "final_logit_softcapping", None)
+    return cap * torch.tanh(logits / cap) if cap else logits
+
+
 def attach(model: torch.nn.Module, adapter: KblamAdapter) -> None:
     """Let `model` read knowledge through `adapter`. Afterwards `model(..., knowledge=Knowledge | None)` works, and so does generate().
 

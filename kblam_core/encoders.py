@@ -38,6 +38,10 @@ class LocalEncoder:
         self._cache_size = cache_size
         self._lock = Lock()
 
+    def half_width(self) -> None:
+        """Compute in bfloat16 from now on (training makes many vectors and needs three digits of each)."""
+        self._model.bfloat16()
+
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """(N, E) float32 unit vectors; texts met before are not encoded again."""
         if not len(texts):

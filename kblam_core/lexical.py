@@ -119,15 +119,6 @@ class Alignment:
         """(question words, words of the text) similarity."""
         return self._matrix[:, [self._column[word] for word in words(text).folded]]
 
-    def entity_coverage(self, entity: str) -> float:
-        """Rarity-weighted share of the entity's words that the question holds; the shortlist uses it."""
-        found = words(entity)
-        if not found.folded or not self.words.folded:
-            return 0.0
-        best = self.matrix(entity).max(0)
-        weight = 0.1 + found.rarity
-        return float((np.where(best >= 0.7, best, 0) * weight).sum() / weight.sum())
-
     def residual(self, entity: str) -> tuple[str, np.ndarray]:
         """The question with the entity's words replaced by "it", and which question words those were (bool per word)."""
         found = words(entity)
@@ -204,3 +195,27 @@ def _replace(text: str, found: Words, taken: np.ndarray) -> str:
     pieces.append(text[position:])
     text = re.sub(r"\s+", " ", "".join(pieces)).strip()
     return re.sub(r"\b(?:the|an?) it\b", "it", text, flags=re.IGNORECASE)
+
+
+class EntityIndex:
+    """The entities of a whole table, ready to be measured against any question at once."""
+
+    def __init__(self, entities: Sequence[str]) -> None:
+        found = [words(entity) for entity in entities]
+        vocabulary: dict[str, int] = {}
+        flat = [vocabulary.setdefault(word, len(vocabulary)) for one in found for word in one.folded]
+        self.vocabulary = list(vocabulary)
+        self._flat = np.array(flat, dtype=np.int64)
+        self._weight = np.concatenate([0.1 + one.rarity for one in found]) if flat else np.zeros(0, dtype=np.float32)
+        self._owner = np.repeat(np.arange(len(found)), [len(one.folded) for one in found])
+        self._count = len(found)
+
+    def coverage(self, question: str) -> np.ndarray:
+        """(number of entities,) rarity-weighted share of each entity's words that the question holds, in 0..1."""
+        asked = words(question).folded
+        if not asked or not len(self._flat):
+            return np.zeros(self._count, dtype=np.float32)
+        best = similarity(asked, self.vocabulary).max(0)[self._flat]
+        held = np.bincount(self._owner, np.where(best >= 0.7, best, 0) * self._weight, minlength=self._count)
+        total = np.bincount(self._owner, self._weight, minlength=self._count)
+        return (held / np.maximum(total, 1e-9)).astype(np.float32)

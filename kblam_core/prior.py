@@ -9,6 +9,7 @@ Shapes: B questions, C candidate triples, E sentence width, F lexical features.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from kblam_core.lexical import LEXICAL_FEATURES, Alignment
+from kblam_core.triples import Triple
 
 CANDIDATES = 48  # triples the network looks at; all others get FLOOR
 FLOOR = -9.0  # logit of a triple that is no candidate
@@ -23,7 +25,7 @@ RESIDUALS = 12  # different readings of the question (which words name the entit
 
 
 def readable(property_: str) -> str:
-    """"date_built" and "dateBuilt" as words, for the encoder."""
+    """Turn "date_built" and "dateBuilt" into words, for the encoder."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", property_) if " " not in property_ else property_
     return spaced.replace("_", " ").strip() or property_
 
@@ -56,24 +58,40 @@ def candidates(question_vector: np.ndarray, key_vectors: np.ndarray, coverage: n
     return top[np.argsort(-score[top], kind="stable")]
 
 
-def readings(alignment: Alignment, entities: list[str]) -> tuple[list[str], list[int], list[np.ndarray]]:
-    """For each candidate's entity: which reading of the question goes with it.
+@dataclass(frozen=True)
+class Reading:
+    """A question read against candidates: texts are its different readings (the entity's words replaced by "it"; at most RESIDUALS,
+    the question itself is number 0), which (C,) says whose reading is whose; lexical (C, F); group (C,) numbers the entities."""
 
-    Returns the different readings as texts (at most RESIDUALS; the question itself is number 0), the number of the reading of each
-    entity, and which question words each entity takes.
-    """
-    texts = [alignment.question]
-    numbers, taken = [], []
-    seen: dict[str, tuple[str, np.ndarray]] = {}
-    for entity in entities:
-        if entity not in seen:
-            seen[entity] = alignment.residual(entity)
-        text, words = seen[entity]
+    texts: list[str]
+    which: np.ndarray
+    lexical: np.ndarray
+    group: np.ndarray
+
+
+def read(question: str, triples: Sequence[Triple]) -> Reading:
+    """Align the words of the question with each candidate triple."""
+    alignment = Alignment(question, [cell for one in triples for cell in (one.entity, readable(one.property), one.value)])
+    texts = [question]
+    numbers: dict[str, int] = {}
+    residuals = {}
+    which, lexical = [], []
+    for triple in triples:
+        entity = triple.entity
+        if entity not in residuals:
+            numbers[entity] = len(numbers)
+            residuals[entity] = alignment.residual(entity)
+        text, taken = residuals[entity]
         if text not in texts and len(texts) < RESIDUALS:
             texts.append(text)
-        numbers.append(texts.index(text) if text in texts else 0)
-        taken.append(words)
-    return texts, numbers, taken
+        which.append(texts.index(text) if text in texts else 0)
+        lexical.append(alignment.features(entity, readable(triple.property), triple.value, taken))
+    return Reading(
+        texts=texts,
+        which=np.array(which, dtype=np.int64),
+        lexical=np.array(lexical, dtype=np.float32).reshape(len(triples), len(LEXICAL_FEATURES)),
+        group=np.array([numbers[triple.entity] for triple in triples], dtype=np.int64),
+    )
 
 
 class QuestionPrior(nn.Module):

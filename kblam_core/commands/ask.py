@@ -13,8 +13,6 @@ from kblam_core.commands.shared import Adapter, Backbone, Device, Encoder, MaxRo
 from kblam_core.errors import InputError
 from kblam_core.triples import MAX_ROWS
 
-MAX_QUESTION = 10_000
-
 
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotes.")],
@@ -44,7 +42,7 @@ def ask(
       python -m kblam_core ask --kb facts.csv --json "Who runs the Halden Workshop?"
       python -m kblam_core ask --kb facts.safetensors --mode paper "..."
     """
-    from kblam_core.evaluation.runner import KB_MODES
+    from kblam_core.answer import MAX_QUESTION, MODES
 
     if not question.strip():
         raise InputError("The question is empty. Write it in quotes after the options.")
@@ -52,12 +50,12 @@ def ask(
         raise InputError(
             f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} are read. Shorten it."
         )
-    if mode not in KB_MODES:
-        raise InputError(f"ask has no mode {mode!r}. Choose one of {', '.join(KB_MODES)}.")
+    if mode not in MODES:
+        raise InputError(f"ask has no mode {mode!r}. Choose one of {', '.join(MODES)}.")
+    options = shared.ask_options(mode, top_k=top_k, threshold=threshold, max_new_tokens=max_new_tokens)
     source = shared.find_source(kb, max_rows=max_rows)
     kblam = shared.load_kblam(backbone, encoder, adapter, device)
     base = source.open(kblam)
-    options = shared.ask_options(mode, top_k=top_k, threshold=threshold, max_new_tokens=max_new_tokens)
     if as_json:
         answer = kblam.ask(base, question, options=options)
         typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False))

@@ -13,7 +13,7 @@ from kblam_core.commands.shared import Adapter, Backbone, Device, Encoder, MaxRo
 from kblam_core.errors import InputError
 from kblam_core.triples import MAX_ROWS
 
-_MODES = "kblam, paper, no-copy, no-prior, no-shortlist, dense, rag, in-context or zero-shot."
+_MODES = "kblam, paper, no-copy, no-prior, no-shortlist, dense, rag, rag-plain, in-context or zero-shot."
 
 
 def evaluate(
@@ -56,6 +56,7 @@ def evaluate(
       paper       plain KBLaM;  no-copy, no-prior, no-shortlist: one addition off
       dense       the encoder's nearest fact alone
       rag         the same encoder's five nearest facts in the same model's prompt
+      rag-plain   the same with a shorter prompt, without worked examples
       in-context  all facts in the prompt, while they fit
       zero-shot   the model without facts
     \b
@@ -68,6 +69,7 @@ def evaluate(
     from kblam_core.evaluation.runner import Case, check_mode, pool, run
 
     check_mode(mode)
+    options = shared.ask_options("kblam", top_k=top_k, threshold=threshold)
     shared.check_target(json_out, what="report")
     pairs = _pairs(kb or [], questions or [], suite)
     sources = [
@@ -81,8 +83,12 @@ def evaluate(
         cases.append(Case(source.name, triples, asked, base))
     if pooled and len(cases) > 1:
         cases = [pool(cases)]
-    options = shared.ask_options("kblam", top_k=top_k, threshold=threshold)
-    about = {"backbone": backbone, "encoder": encoder, "adapter": adapter, "device": device}
+    about = {
+        "backbone": backbone,
+        "encoder": encoder,
+        "adapter": Path(adapter).name if adapter else None,
+        "device": device,
+    }
     about |= {"top_k": options.top_k, "threshold": options.threshold}
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

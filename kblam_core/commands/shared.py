@@ -113,7 +113,7 @@ def show_problems(name: str, problems: Sequence[Problem]) -> None:
 
 def ask_options(mode: str, **given: Any) -> Any:
     """AskOptions with the options that were given; None means the default."""
-    from kblam_core.model import AskOptions
+    from kblam_core.answer import AskOptions
 
     return AskOptions(mode=mode, **{name: value for name, value in given.items() if value is not None})
 

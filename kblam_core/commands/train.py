@@ -27,6 +27,12 @@ def train(
     encoder: shared.Encoder = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Questions a step.")] = None,
     stage: Annotated[str, typer.Option(help="both, prior or attention.")] = "both",
+    questions: Annotated[int | None, typer.Option(min=1, help="Different questions to generate.")] = None,
+    prior_drop: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of batches without the question prior; 1 trains plain KBLaM."),
+    ] = None,
+    device: shared.Device = "auto",
 ) -> None:
     """Train an adapter for a frozen language model and encoder. Data is generated; nothing is downloaded but the weights.
 
@@ -36,6 +42,7 @@ def train(
     Examples:
       python -m kblam_core train --out my_adapter --time-limit 110
       python -m kblam_core train --out my_adapter --steps 200 --no-resume
+      python -m kblam_core train --out plain_kblam --prior-drop 1
       python -m kblam_core ask --kb facts.csv --adapter my_adapter "Who runs the Halden Workshop?"
     """
     if stage not in _STAGES:
@@ -51,6 +58,9 @@ def train(
         "seed": seed,
         "encoder": encoder,
         "batch_size": batch_size,
+        "questions": questions,
+        "prior_drop": prior_drop,
+        "device": device,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    run_training(TrainConfig(out=str(out), resume=resume, backbone=backbone, stage=stage, **options))
+    run_training(TrainConfig(out=out, resume=resume, backbone=backbone, stage=stage, **options))

@@ -2,17 +2,19 @@
 
 zero-shot    the bare question
 in-context   all facts in the prompt, while they fit the context window
-rag          the five facts nearest to the question (same encoder) in the prompt
+rag          the five facts nearest to the question (same encoder) in the prompt, with worked examples
+rag-plain    the same with the rules in words only
 dense        the value of the nearest fact, no language model at all
 
-The prompt shows, in worked turns, an answer and two refusals, because a small model asked only in words never refuses.
+A small model asked in words never refuses, and one shown worked refusals refuses too often: neither prompt is best at everything, so both
+are offered, and KBLaM is to be compared with the better one.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ _SYSTEM = (
     "You answer questions from a list of facts. Find the one fact that is about exactly the thing and exactly the property "
     f'asked for, and repeat it as one short sentence. If no fact fits, answer only: "{NO_ANSWER}"'
 )
+_PLAIN = "Use only the facts given to answer the question in one short sentence. If the facts do not contain the answer, say: I don't know."
 _EXAMPLE_FACTS = (
     Triple("Corven Bakery", "owner", "Ida Falk"),
     Triple("Corven Bakery", "opening year", "1987"),
@@ -91,15 +94,26 @@ def dense(kblam: Any, triples: Sequence[Triple]) -> Ask:
 
 
 def rag(kblam: Any, triples: Sequence[Triple]) -> Ask:
-    """Retrieve the five nearest facts, then prompt."""
+    """Retrieve the five nearest facts, then prompt with worked examples."""
+    return _retrieve_then_prompt(kblam, triples, prompt)
+
+
+def rag_plain(kblam: Any, triples: Sequence[Triple]) -> Ask:
+    """Retrieve the five nearest facts, then prompt in words only: shorter, therefore quicker."""
+    return _retrieve_then_prompt(kblam, triples, plain_prompt)
+
+
+def _retrieve_then_prompt(
+    kblam: Any, triples: Sequence[Triple], write: Callable[..., list[dict[str, str]]]
+) -> Ask:
     nearest = retriever(kblam, triples)
 
     def ask(question: str) -> Reply:
         start = time.perf_counter()
         ranked, similarities = nearest(question)
         spent = (time.perf_counter() - start) * 1000
-        reply = _prompted(kblam, prompt([triples[index] for index in ranked], question), spent)
-        return Reply(**{**reply.__dict__, "ranked": ranked, "similarity": float(similarities[ranked[0]])})
+        reply = _prompted(kblam, write([triples[index] for index in ranked], question), spent)
+        return replace(reply, ranked=ranked, similarity=float(similarities[ranked[0]]))
 
     return ask
 
@@ -139,6 +153,11 @@ def prompt(facts: Sequence[Triple], question: str) -> list[dict[str, str]]:
     return [*turns, {"role": "user", "content": _facts(facts, question)}]
 
 
+def plain_prompt(facts: Sequence[Triple], question: str) -> list[dict[str, str]]:
+    """Chat turns without examples."""
+    return [{"role": "system", "content": _PLAIN}, {"role": "user", "content": _facts(facts, question)}]
+
+
 def _facts(facts: Sequence[Triple], question: str) -> str:
     lines = "\n".join(f"- The {fact.property} of {fact.entity} is {fact.value}." for fact in facts)
     return f"Facts:\n{lines}\n\nQuestion: {question}"
@@ -159,6 +178,7 @@ def _prompted(kblam: Any, messages: list[dict[str, str]], before_ms: float = 0.0
 BASELINES: dict[str, Callable[[Any, Sequence[Triple]], Ask]] = {
     "dense": dense,
     "rag": rag,
+    "rag-plain": rag_plain,
     "in-context": in_context,
     "zero-shot": zero_shot,
 }

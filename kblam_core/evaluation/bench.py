@@ -1,4 +1,4 @@
-"""Speed by size: time to first token and tokens a second with KBLaM beside retrieve-then-prompt, and the time of one edit."""
+"""Speed by size: time to first token and tokens a second with KBLaM beside retrieve-then-prompt (its shorter prompt), and the time of one edit."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kblam_core.evaluation.baselines import rag
+from kblam_core.evaluation.baselines import rag_plain
 from kblam_core.triples import Triple
 
+_WARM_UP = "What is the length of the warm-up?"
 SIZES = (10, 100, 500, 1_000, 10_000)
 _PLACES = ("Halden", "Corvin", "Marrow", "Tessel", "Ostra", "Linden", "Quill", "Brae", "Sorrel", "Vantor")
 _THINGS = (
@@ -68,12 +69,17 @@ def bench(
         line: dict[str, Any] = {"facts": size, "encode_s": round(time.perf_counter() - start, 2)}
         asked = [triples[(number * 37 + 3) % size] for number in range(questions)]
         texts = [f"What is the {triple.property} of {triple.entity}?" for triple in asked]
+        again = [
+            f"Tell me the {triple.property} of {triple.entity}." for triple in asked
+        ]  # the encoder remembers texts
         report(f"{size:,} facts: asking")
-        line["kblam"] = _speed([kblam.ask(base, text).timing for text in [texts[0], *texts]][1:])
+        kblam.ask(base, _WARM_UP)
+        line["kblam"] = _speed([kblam.ask(base, text).timing for text in texts])
         if with_rag:
-            ask = rag(kblam, triples)
+            ask = rag_plain(kblam, triples)
             report(f"{size:,} facts: asking rag")
-            line["rag"] = _speed([ask(text) for text in [texts[0], *texts]][1:])
+            ask(_WARM_UP)
+            line["rag"] = _speed([ask(text) for text in again])
         line["edit_ms"] = _edit_ms(kblam, base, triples)
         results.append(line)
     return results

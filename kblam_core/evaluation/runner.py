@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kblam_core.answer import MODES as KB_MODES
+from kblam_core.answer import AskOptions
 from kblam_core.errors import InputError, KblamError
 from kblam_core.evaluation.baselines import BASELINES, Ask, Reply
 from kblam_core.evaluation.metrics import is_correct, is_exact, token_f1
@@ -15,7 +17,6 @@ from kblam_core.evaluation.questions import Question, askable
 from kblam_core.evaluation.summary import summarise
 from kblam_core.triples import Triple, clean_rows
 
-KB_MODES = ("kblam", "paper", "no-copy", "no-prior", "no-shortlist")
 MODES = (*KB_MODES, *BASELINES)
 Progress = Callable[[int, int], None]
 
@@ -35,7 +36,7 @@ def run(
     cases: Sequence[Case],
     *,
     mode: str = "kblam",
-    options: Any = None,
+    options: AskOptions | None = None,
     limit: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -141,15 +142,11 @@ def _draw(cases: Sequence[Case], limit: int | None, seed: int) -> tuple[list[Cas
     ], notes
 
 
-def _asker(kblam: Any, case: Case, mode: str, options: Any) -> Ask:
+def _asker(kblam: Any, case: Case, mode: str, options: AskOptions | None) -> Ask:
     if not case.triples:
         raise InputError(f"{case.name} holds no usable fact. Add rows with entity, property and value.")
     if mode in BASELINES:
         return BASELINES[mode](kblam, case.triples)
-    from dataclasses import replace
-
-    from kblam_core.model import AskOptions
-
     chosen = replace(options or AskOptions(), mode=mode)
     base = case.knowledge_base if case.knowledge_base is not None else kblam.knowledge_base(case.triples)
 

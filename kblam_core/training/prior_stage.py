@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from kblam_core.encoders import SentenceEncoder
-from kblam_core.lexical import Alignment
+from kblam_core.lexical import EntityIndex
 from kblam_core.prior import (
     CANDIDATES,
     PriorInputs,
@@ -20,8 +20,8 @@ from kblam_core.prior import (
     answerable,
     candidates,
     prior_loss,
+    read,
     readable,
-    readings,
 )
 from kblam_core.training.generator import Sample
 
@@ -79,36 +79,29 @@ def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int
         )
     pool.fill()
     prepared = []
+    indexes: dict[int, EntityIndex] = {}
     for number, (sample, (question, key, value)) in enumerate(zip(samples, keys, strict=True)):
         progress(number)
-        entities = list(dict.fromkeys(triple.entity for triple in sample.triples))
-        alignment = Alignment(
-            sample.question, [text for triple in sample.triples for text in (triple.entity, triple.property, triple.value)]
-        )
-        by_entity = {entity: alignment.entity_coverage(entity) for entity in entities}
-        coverage = np.array([by_entity[triple.entity] for triple in sample.triples])
-        rows = candidates(pool[question], pool[key], coverage, CANDIDATES)
+        index = indexes.get(id(sample.triples))
+        if index is None:
+            entities = [triple.entity for triple in sample.triples]
+            index = indexes[id(sample.triples)] = EntityIndex(entities)
+        rows = candidates(pool[question], pool[key], index.coverage(sample.question), CANDIDATES)
         chosen = [sample.triples[row] for row in rows]
-        texts, numbers, taken = readings(alignment, [triple.entity for triple in chosen])
-        group = {entity: index for index, entity in enumerate(entities)}
+        reading = read(sample.question, chosen)
+        texts = np.array([pool.index(text) for text in reading.texts])
         prepared.append(
             Prepared(
                 sample=sample,
                 question=question,
                 rows=rows,
-                residual=np.array([pool.index(texts[number]) for number in numbers]),
+                residual=texts[reading.which],
                 key=key[rows],
                 entity=np.array([pool.index(triple.entity) for triple in chosen]),
                 property=np.array([pool.index(readable(triple.property)) for triple in chosen]),
                 value=value[rows],
-                lexical=np.array(
-                    [
-                        alignment.features(triple.entity, triple.property, triple.value, words)
-                        for triple, words in zip(chosen, taken, strict=True)
-                    ],
-                    dtype=np.float32,
-                ),
-                group=np.array([group[triple.entity] for triple in chosen]),
+                lexical=reading.lexical,
+                group=reading.group,
                 gold=np.isin(rows, sample.gold),
                 key_all=key,
                 value_all=value,

@@ -1,0 +1,15 @@
+"""The page's own scripts and styles, read from assets/app; nothing comes from another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "assets" / "app"
+
+
+def script(name: str) -> str:
+    """The text of assets/app/`name`."""
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+STYLE = FOLDER / "style.css"

@@ -1,0 +1,173 @@
+"""Puts the pages together and wires them. `build_app(host)` makes the Blocks; `launch_options()` what launch() needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.assets import STYLE
+from app.handlers import api, attention, chat, table
+from app.host import ModelHost
+from app.pages.attention import AttentionPage, attention_page
+from app.pages.chat import MODES, ChatPage, chat_page
+from app.pages.facts import FactsPage, facts_page
+from app.render import literal
+from app.samples import DEFAULT, SAMPLES
+from app.session import Session
+from app.texts import I18N, pick_language, say, static
+from app.theme import theme
+
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+NOW = {**QUIET, "queue": False}  # handlers that need no model never wait behind one
+MODEL = {"concurrency_limit": 1, "concurrency_id": "model"}
+MAX_WAITING = 64
+MAX_UPLOAD = "20mb"
+
+
+def build_app(host: ModelHost) -> gr.Blocks:
+    """The page over one model host. Makes no network call and does not load the model."""
+    with gr.Blocks(title="KBLaM Playground", analytics_enabled=False) as blocks:
+        session = gr.State(Session())
+        header = gr.HTML("", elem_id="kb-header")
+        with gr.Row(elem_id="kb-columns"):
+            with gr.Column(scale=5, min_width=340, elem_id="kb-left"):
+                left = chat_page()
+            with gr.Column(scale=6, min_width=340, elem_id="kb-right"), gr.Tabs(elem_id="kb-tabs"):
+                with gr.Tab(static("facts"), id="facts"):
+                    facts = facts_page()
+                with gr.Tab(static("attention"), id="attention"):
+                    right = attention_page()
+                with gr.Tab(static("how"), id="how"):
+                    how = gr.Markdown("", elem_id="kb-how")
+        _wire_table(session, facts, left)
+        _wire_chat(session, facts, left, right, host)
+        _wire_attention(session, right)
+        _wire_start(blocks, session, header, facts, left, right, how, host)
+        gr.api(api.make_ask(host), api_name="ask", api_visibility="public", **MODEL)
+    blocks.queue(max_size=MAX_WAITING)
+    return blocks
+
+
+def launch_options() -> dict[str, Any]:
+    """Arguments for Blocks.launch() that belong to the page, not to the machine."""
+    return {
+        "theme": theme(),
+        "css_paths": [STYLE],
+        "i18n": I18N,
+        "ssr_mode": False,
+        "run_history": False,
+        "max_file_size": MAX_UPLOAD,
+        "footer_links": ["api"],
+    }
+
+
+def table_view(facts: FactsPage) -> list:
+    """The outputs of handlers.table.view, in its order."""
+    return [
+        facts.table,
+        facts.status,
+        facts.problems,
+        facts.pager,
+        facts.previous,
+        facts.place,
+        facts.next,
+        facts.undo,
+        facts.search,
+    ]
+
+
+def attention_view(right: AttentionPage) -> list:
+    """The outputs of handlers.attention.latest, in its order."""
+    return [right.intro, right.controls, right.turn, right.layer, right.head, right.plot, right.note]
+
+
+def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
+    given, shown = [session, facts.table], table_view(facts)
+    facts.table.op(table.operate, given, shown, **NOW)
+    facts.add.click(table.add, given, shown, **NOW)
+    facts.undo.click(table.undo, given, shown, **NOW)
+    facts.clear.click(table.clear, given, shown, **NOW)
+    facts.previous.click(table.previous, given, shown, **NOW)
+    facts.next.click(table.following, given, shown, **NOW)
+    # .change, not .input: pasting and autofill fire no .input
+    facts.search.change(table.search, [*given, facts.search], shown, trigger_mode="always_last", **NOW)
+    facts.sample.input(table.pick_sample, [*given, facts.sample], [*shown, left.chips], **NOW)
+    facts.upload.upload(table.import_file, [*given, facts.upload], shown, **NOW)
+    facts.export.click(table.export, given, facts.download, **NOW)
+
+
+def _wire_chat(
+    session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, host: ModelHost
+) -> None:
+    opened = [left.chat, left.question, left.notice, left.ask, left.stop]
+    given = [session, facts.table, left.question]
+
+    def stream(session: Session, mode: str, threshold: float):
+        yield from chat.stream(session, host, mode, threshold)
+
+    def picked(session: Session, value: object, event: gr.EventData) -> tuple:
+        result = chat.accept(session, value, str(event._data.get("text", "")))
+        return (result[0], gr.skip(), *result[2:])
+
+    def then_answer(event) -> None:
+        answered = event.then(
+            stream,
+            [session, left.mode, left.threshold],
+            [left.chat, left.notice, left.ask, left.stop],
+            **QUIET,
+            **MODEL,
+        )
+        shown = [session, right.rows, right.layer, right.head, right.top_k]
+        answered.then(attention.latest, shown, attention_view(right), **NOW)
+
+    asking = {**NOW, "trigger_mode": "multiple"}
+    then_answer(left.question.submit(chat.accept, given, opened, **asking))
+    then_answer(left.ask.click(chat.accept, given, opened, **asking))
+    then_answer(left.chips.pick(picked, [session, facts.table], opened, **asking))
+    then_answer(left.chat.retry(chat.retry, [session, facts.table], opened, **asking))
+    shown = [session, right.rows, right.layer, right.head, right.top_k]
+    for event in (
+        left.chat.undo(chat.undo, [session, left.question], opened, **NOW),
+        left.chat.clear(chat.clear, session, opened, **NOW),
+    ):
+        event.then(attention.latest, shown, attention_view(right), **NOW)
+    left.stop.click(chat.stop, session, [left.chat, left.ask, left.stop], **NOW)
+
+
+def _wire_attention(session: gr.State, right: AttentionPage) -> None:
+    given = [session, right.turn, right.rows, right.layer, right.head, right.top_k]
+    for part in (right.turn, right.rows, right.layer, right.head):
+        part.input(attention.draw, given, [right.intro, right.plot, right.note], **NOW)
+    right.top_k.release(attention.draw, given, [right.intro, right.plot, right.note], **NOW)
+
+
+def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
+    def start(session: Session, request: gr.Request) -> tuple:
+        session.lang = lang = pick_language(request.headers.get("accept-language"))
+        *shown, chips = table.pick_sample(session, None, DEFAULT)
+        session.draft.forget_undo()
+        shown[7] = gr.Button(interactive=False)
+        samples = [(say(lang, f"sample_{key}"), key) for key in SAMPLES]
+        title = f"<h1>{literal(say(lang, 'title'))}</h1><p>{literal(say(lang, 'lead'))}</p>"
+        return (
+            session,
+            title,
+            *shown,
+            chips,
+            gr.Dropdown(choices=samples, value=DEFAULT),
+            gr.Chatbot(placeholder=literal(say(lang, "chat_empty"))),
+            gr.Dropdown(choices=[(say(lang, f"mode_{mode}"), mode) for mode in MODES]),
+            gr.Radio(choices=[(say(lang, f"rows_{rows}"), rows) for rows in ("answer", "question")]),
+            f'<p class="kb-note">{literal(say(lang, "attention_none"))}</p>',
+            say(lang, "how_text", url=str(request.base_url)),
+            *chat.banner(session, host),
+        )
+
+    def tick(session: Session) -> tuple:
+        return chat.banner(session, host)
+
+    outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
+    outputs += [left.mode, right.rows, right.intro, how, left.banner, left.timer]
+    blocks.load(start, session, outputs, **NOW)
+    left.timer.tick(tick, session, [left.banner, left.timer], **NOW)

@@ -1,0 +1,176 @@
+"""The attention heatmap as a Plotly figure. Pure: a reduced table of weights and the facts go in, a figure comes out."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.texts import say
+from kblam_core import Heatmap, Triple
+
+GREY = "#7c8794"  # readable on white and on black: figures do not follow the page's dark mode
+SCALE = [
+    [0.0, "rgba(20, 148, 136, 0.05)"],
+    [0.15, "rgba(20, 148, 136, 0.30)"],
+    [0.5, "rgba(20, 148, 136, 0.70)"],
+    [1.0, "rgba(13, 148, 136, 1.00)"],
+]
+GREY_SCALE = [[0.0, "rgba(124, 135, 148, 0.06)"], [1.0, "rgba(124, 135, 148, 0.85)"]]
+ROW_HEIGHT = 36
+LABEL_WIDTH = 26
+
+
+def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en") -> go.Figure:
+    """Words left to right, facts top to bottom (most attended first), the last row all other facts.
+
+    heatmap.weights: (tokens, shown facts + 1), each row a word's shares. heatmap.kb_mass: (tokens,), drawn as bars above.
+    `facts` is the table that heatmap.facts indexes.
+    """
+    shares = np.asarray(heatmap.weights, dtype=np.float32).T  # (shown facts + 1, tokens)
+    shown = [facts[index] for index in heatmap.facts]
+    others = html.escape(say(lang, "others"))
+    words = [_word(token) for token in heatmap.tokens]
+    columns = list(range(len(words)))
+    mass = [float(share) for share in heatmap.kb_mass]
+    top = _top(shares[:-1])
+
+    figure = go.Figure()
+    figure.add_bar(
+        x=columns,
+        y=mass,
+        yaxis="y2",
+        marker={"color": "rgba(124, 135, 148, 0.45)", "line": {"width": 0}},
+        hovertext=[f"{word}<br><b>{share:.1%}</b>" for word, share in zip(words, mass, strict=True)],
+        hoverinfo="text",
+        showlegend=False,
+    )
+    figure.add_heatmap(
+        **_cells(shares[:-1], words, [_hover(fact) for fact in shown], 0, top),
+        colorscale=SCALE,
+        colorbar={
+            "title": {"text": say(lang, "map_share"), "side": "right"},
+            "tickformat": ".0%",
+            "thickness": 10,
+            "len": 0.8,
+            "y": 0.4,
+            "outlinewidth": 0,
+        },
+    )
+    # The other facts are a sum, not a fact: in grey, on the same range.
+    figure.add_heatmap(
+        **_cells(shares[-1:], words, [others], len(shown), top), colorscale=GREY_SCALE, showscale=False
+    )
+    height = 200 + ROW_HEIGHT * (len(shown) + 1)
+    split = 1 - 62 / (height - 140)
+    axis = {"showgrid": False, "zeroline": False, "fixedrange": True}
+    figure.update_layout(
+        title={
+            "text": _wrap_title(heatmap.title),
+            "x": 0,
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 8, "l": 8},
+            "font": {"size": 14},
+        },
+        height=height,
+        margin={"l": 8, "r": 8, "t": 70, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": GREY, "family": "system-ui, sans-serif", "size": 12},
+        xaxis={**axis, "tickvals": columns, "ticktext": words, "tickangle": -60, "automargin": True},
+        yaxis={
+            **axis,
+            "tickvals": list(range(len(shown) + 1)),
+            "ticktext": [_label(fact) for fact in shown] + [others],
+            "range": [len(shown) + 0.5, -0.5],
+            "automargin": True,
+            "domain": [0, split],
+            "tickfont": {"size": 11},
+        },
+        yaxis2={
+            **axis,
+            "domain": [split + 0.03, 1],
+            "range": [0, 1],
+            "tickvals": [0, 1],
+            "tickformat": ".0%",
+            "anchor": "x",
+        },
+        annotations=[_bar_title(say(lang, "table_share"))],
+        hoverlabel={"align": "left"},
+        dragmode=False,
+        bargap=0.15,
+    )
+    return figure
+
+
+def _cells(shares: np.ndarray, words: list[str], names: list[str], first: int, top: float) -> dict:
+    """The shared arguments of one heatmap trace; shares (rows, tokens), drawn from row `first` down."""
+    return {
+        "z": shares.round(4).tolist(),
+        "x": list(range(len(words))),
+        "y": list(range(first, first + len(names))),
+        "hovertext": [
+            [f"{name}<br><b>{share:.1%}</b> · {word}" for share, word in zip(row, words, strict=True)]
+            for name, row in zip(names, shares, strict=True)
+        ],
+        "hoverinfo": "text",
+        "zmin": 0.0,
+        "zmax": top,
+        "xgap": 1,
+        "ygap": 2,
+    }
+
+
+def mean_mass(heatmap: Heatmap) -> float:
+    """Mean share of the attention that went to the table, 0..1."""
+    return float(np.mean(heatmap.kb_mass)) if len(heatmap.kb_mass) else 0.0
+
+
+def _top(shares: np.ndarray) -> float:
+    """The end of the colour range: the largest share, rounded up to a twentieth so that small changes keep the range."""
+    return max(0.05, float(np.ceil(shares.max() * 20) / 20)) if shares.size else 0.05
+
+
+def _bar_title(text: str) -> dict:
+    return {
+        "text": html.escape(text),
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": 1,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 11},
+    }
+
+
+def _short(text: str, width: int = LABEL_WIDTH) -> str:
+    text = " ".join(text.split())
+    return html.escape(text if len(text) <= width else text[: width - 1] + "…")
+
+
+def _label(fact: Triple) -> str:
+    return f"{_short(fact.entity)}<br>{_short(fact.property)}"
+
+
+def _word(token: str) -> str:
+    return _short(token.strip().replace("\n", "↵") or "␣", 14)
+
+
+def _hover(fact: Triple) -> str:
+    """The whole fact on short lines; an extremely long one is cut."""
+    lines = []
+    for text in (f"{fact.entity} · {fact.property}", fact.value):
+        lines += [html.escape(line) for line in textwrap.wrap(text[:600], 60)] or [""]
+    return "<br>".join(lines)
+
+
+def _wrap_title(title: str) -> str:
+    return "<br>".join(html.escape(line) for line in textwrap.wrap(title, 74)[:2])

@@ -1,0 +1,154 @@
+"""Asking, streaming, stopping, retrying and taking back. A turn is opened at once and answered when the model is free."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+import gradio as gr
+
+from app.handlers import table
+from app.host import ModelHost, run
+from app.render import literal, messages
+from app.session import MAX_QUESTION, Session, Turn
+from app.texts import say
+from kblam_core import Answer, AskOptions, KblamError
+
+log = logging.getLogger("app")
+MIN_REDRAW = 0.08  # seconds between two redraws while words arrive
+
+
+def accept(session: Session, value: object, question: str | None) -> tuple:
+    """Open a turn for the question, or say kindly why not and leave it in the box.
+
+    Returns (chat, question box, notice, ask button, stop button); `stream` then answers the open turn.
+    """
+    table.take_edits(session, value)
+    question = (question or "").strip()
+    problem = ""
+    if not question:
+        problem = say(session.lang, "empty_question")
+    elif len(question) > MAX_QUESTION:
+        problem = say(session.lang, "long_question", count=f"{len(question):,}", limit=f"{MAX_QUESTION:,}")
+    elif session.begin(question) is None:
+        problem = say(session.lang, "busy")
+    if problem:
+        busy = session.current() is not None
+        return (gr.skip(), gr.skip(), notice(problem), *buttons(busy))
+    return (messages(session), "", "", *buttons(True))
+
+
+def stream(session: Session, host: ModelHost, mode: str, threshold: float) -> Iterator[tuple]:
+    """Answer the open turn, yielding (chat, notice, ask button, stop button). Nothing happens when no turn waits."""
+    turn = session.current()
+    if turn is None or turn.state != "waiting":
+        yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        return
+    turn.state = "loading" if host.state != "ready" else "streaming"
+    try:
+        yield from _answer(session, turn, host, mode, threshold)
+    except KblamError as error:
+        session.fail(turn, str(error))
+    except Exception:
+        log.exception("Answering failed")
+        session.fail(turn, say(session.lang, "generic_error"))
+    finally:
+        if turn.open:  # the visitor left, or the queue cancelled the call
+            turn.state = "stopped"
+    yield (messages(session), "", *buttons(session.current() is not None))
+
+
+def _answer(session: Session, turn: Turn, host: ModelHost, mode: str, threshold: float) -> Iterator[tuple]:
+    host.start()
+    while not host.wait(0.5):
+        yield _redraw(session)
+        if not turn.open:
+            return
+    if host.state == "failed":
+        session.fail(turn, host.reason or say(session.lang, "generic_error"))
+        return
+    if turn.open:
+        turn.state = "streaming"
+    yield _redraw(session)
+    turn.facts = session.draft.triples()
+    options = AskOptions(mode=mode, threshold=threshold, trace=True)
+    history = session.history()
+    drawn = 0.0
+    pieces = run(session.kb, turn.facts, turn.question, history, options)
+    try:
+        session.kb = next(pieces)
+        for piece in pieces:
+            if not turn.open:
+                return
+            if isinstance(piece, Answer):
+                session.finish(turn, piece)
+                return
+            turn.text += piece
+            if time.monotonic() - drawn >= MIN_REDRAW:
+                drawn = time.monotonic()
+                yield _redraw(session)
+    finally:
+        pieces.close()
+
+
+def _redraw(session: Session) -> tuple:
+    return messages(session), gr.skip(), gr.skip(), gr.skip()
+
+
+def stop(session: Session) -> tuple:
+    """End the answer being written; its words stay."""
+    session.stop()
+    return (messages(session), *buttons(False))
+
+
+def retry(session: Session, value: object, event: gr.RetryData) -> tuple:
+    """Ask an earlier question again with the table as it is now; the turns after it go."""
+    question = session.take_back(turn_of(event.index))
+    if not question:
+        return (gr.skip(), gr.skip(), "", gr.skip(), gr.skip())
+    chat, _, note, *rest = accept(session, value, question)
+    return (chat, gr.skip(), note, *rest)
+
+
+def undo(session: Session, draft: str | None, event: gr.UndoData) -> tuple:
+    """Take back a question and its answer; the question returns to the box unless something is typed there."""
+    question = session.take_back(turn_of(event.index))
+    return (messages(session), question if not (draft or "").strip() else gr.skip(), "", *buttons(False))
+
+
+def clear(session: Session) -> tuple:
+    """Start a new chat; the table stays."""
+    session.take_back(0)
+    return (messages(session), gr.skip(), "", *buttons(False))
+
+
+def turn_of(index: object) -> int:
+    """The turn a chat message belongs to: every turn shows one question and one answer."""
+    first = index[0] if isinstance(index, (list, tuple)) and index else index
+    return int(first) // 2 if isinstance(first, (int, float)) else 0
+
+
+def buttons(busy: bool) -> tuple:
+    """Ask while idle, Stop while an answer is on its way."""
+    return gr.Button(visible=not busy), gr.Button(visible=busy)
+
+
+def notice(text: str) -> str:
+    return f'<p class="kb-notice" role="alert">{literal(text)}</p>'
+
+
+def banner(session: Session, host: ModelHost) -> tuple:
+    """(banner, timer): how far the model is. The timer rests once there is nothing more to wait for."""
+    if host.state in ("idle", "loading"):
+        text = say(session.lang, "model_loading", seconds=host.seconds_loading)
+        return f'<p class="kb-banner kb-banner-loading" role="status">{literal(text)}</p>', gr.Timer(
+            active=True
+        )
+    if host.state == "failed":
+        reason = host.reason or say(session.lang, "generic_error")
+        text = f"{say(session.lang, 'model_failed', reason=reason)} {say(session.lang, 'model_failed_hint')}"
+        return f'<p class="kb-banner kb-banner-failed" role="alert">{literal(text)}</p>', gr.Timer(
+            active=False
+        )
+    return "", gr.Timer(active=False)

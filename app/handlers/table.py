@@ -1,0 +1,210 @@
+"""What the buttons and cells of the table do. Every handler first takes over what was typed, then returns the same view."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import time
+from pathlib import Path
+
+import gradio as gr
+
+from app.draft import MAX_ROWS
+from app.render import literal
+from app.samples import SAMPLES
+from app.session import Session
+from app.texts import plural, say
+from kblam_core import InputError, KblamError, parse_table, triples_to_csv
+
+log = logging.getLogger("app")
+SHOWN_PROBLEMS = 5
+MAX_EDITS = 1_000  # rows of one message from the browser; a page has far fewer
+
+
+def take_edits(session: Session, value: object) -> None:
+    """Put into the table what the browser has typed and not yet sent. Old or malformed parts are ignored."""
+    edits = value.get("edits") if isinstance(value, dict) else None
+    if not isinstance(edits, dict):
+        return
+    fresh = {}
+    for key, edit in list(edits.items())[:MAX_EDITS]:
+        try:
+            row, (seq, cells) = int(key), edit
+            seq = int(seq)
+        except (TypeError, ValueError):
+            continue
+        if isinstance(cells, list) and seq > session.seen_edits.get(row, 0):
+            session.seen_edits[row] = seq
+            fresh[row] = cells
+    if fresh:
+        session.draft.edit(fresh)
+
+
+def view(session: Session, *, focus: int | None = None, message: str = "") -> tuple:
+    """The outputs every table handler returns, in the order of build.TABLE_VIEW."""
+    draft, lang = session.draft, session.lang
+    visible = draft.visible()
+    ids = {row.id for _, row in visible}
+    note = "" if visible else say(lang, "no_match" if draft.rows else "no_rows")
+    labels = {key: say(lang, key) for key in ("entity", "property", "value", "delete_row")}
+    value = {
+        "rows": [[row.id, number, list(row.cells)] for number, row in visible],
+        "marks": {str(key): text for key, text in draft.marks().items() if key in ids},
+        "edits": {},
+        "ack": max(session.seen_edits.values(), default=0),
+        "focus": focus,
+        "labels": labels,
+        "note": note,
+    }
+    pages = draft.pages()
+    place = literal(say(lang, "page_of", page=draft.page + 1, pages=pages))
+    return (
+        value,
+        _status(session),
+        _problems(session, message),
+        gr.Row(visible=pages > 1),
+        gr.Button(interactive=draft.page > 0),
+        f'<p class="kb-place">{place}</p>',
+        gr.Button(interactive=draft.page < pages - 1),
+        gr.Button(interactive=draft.can_undo),
+        gr.Textbox(value="") if not draft.query else gr.skip(),
+    )
+
+
+def operate(session: Session, value: object, event: gr.EventData) -> tuple:
+    """An action inside the editor: a cell was left, a row deleted, a block of cells pasted, a row asked for."""
+    take_edits(session, value)
+    data = event._data if isinstance(event._data, dict) else {}
+    draft, focus, message = session.draft, None, ""
+    name = data.get("name")
+    if name == "delete":
+        draft.delete([int(data.get("id", 0))])
+    elif name == "add":
+        focus = draft.add_row()
+    elif name == "paste":
+        block = paste_block(str(data.get("text", "")))
+        column = min(max(int(data.get("column", 0)), 0), 2)
+        if len(block) > MAX_ROWS:
+            message = say(session.lang, "too_many", limit=f"{MAX_ROWS:,}")
+        draft.paste(int(data.get("id", 0)), column, block[:MAX_ROWS])
+    return view(session, focus=focus, message=message)
+
+
+def add(session: Session, value: object) -> tuple:
+    take_edits(session, value)
+    return view(session, focus=session.draft.add_row())
+
+
+def undo(session: Session, value: object) -> tuple:
+    take_edits(session, value)
+    done = session.draft.undo()
+    return view(session, message="" if done else say(session.lang, "nothing_to_undo"))
+
+
+def clear(session: Session, value: object) -> tuple:
+    take_edits(session, value)
+    session.draft.replace([])
+    return view(session)
+
+
+def search(session: Session, value: object, query: str) -> tuple:
+    take_edits(session, value)
+    if (query or "").strip() != session.draft.query:  # also called when another handler has emptied the box
+        session.draft.search(query or "")
+    return (*view(session)[:-1], gr.skip())  # the box itself is left alone while someone types in it
+
+
+def previous(session: Session, value: object) -> tuple:
+    take_edits(session, value)
+    session.draft.page -= 1
+    return view(session)
+
+
+def following(session: Session, value: object) -> tuple:
+    take_edits(session, value)
+    session.draft.page += 1
+    return view(session)
+
+
+def pick_sample(session: Session, value: object, key: str) -> tuple:
+    """Put a sample table in place (undo brings the old one back); also returns its questions to click."""
+    take_edits(session, value)
+    if key in SAMPLES:
+        session.sample = key
+        rows = [(fact.entity, fact.property, fact.value) for fact in SAMPLES[key].triples()]
+        session.draft.replace(rows)
+    return (*view(session), questions(session))
+
+
+def questions(session: Session) -> dict:
+    """The value of the row of example questions."""
+    sample = SAMPLES.get(session.sample)
+    return {"label": say(session.lang, "try"), "items": list(sample.questions) if sample else []}
+
+
+def import_file(session: Session, value: object, path: str | None) -> tuple:
+    """Read a file into the table. A file that cannot be read leaves the table alone and says why."""
+    take_edits(session, value)
+    if not path:
+        return view(session)
+    lang, file = session.lang, Path(path)
+    try:
+        table = parse_table(file.read_bytes(), name=file.name)
+        if not table.triples:
+            raise InputError(say(lang, "import_nothing", name=file.name))
+    except KblamError as error:
+        return view(session, message=_alert(lang, "import_failed", [str(error)]))
+    except Exception:
+        log.exception("The import failed")
+        return view(session, message=_alert(lang, "import_failed", [say(lang, "generic_error")]))
+    finally:
+        file.unlink(missing_ok=True)
+    session.draft.replace([(fact.entity, fact.property, fact.value) for fact in table.triples])
+    facts = plural(lang, "fact", len(table.triples))
+    key = "imported_partly" if table.problems else "imported"
+    remarks = [problem.message for problem in table.problems]
+    return view(session, message=_alert(lang, key, remarks, facts=facts, name=file.name))
+
+
+def export(session: Session, value: object) -> dict:
+    """The usable facts as a CSV for the browser to save."""
+    take_edits(session, value)
+    return {"name": "facts.csv", "text": triples_to_csv(session.draft.triples()), "stamp": time.time_ns()}
+
+
+def paste_block(text: str) -> list[list[str]]:
+    """Cells as spreadsheets put them on the clipboard: tabs between cells, quotes around cells with line breaks."""
+    try:
+        return [row for row in csv.reader(io.StringIO(text), delimiter="\t") if row]
+    except csv.Error:
+        return [line.split("\t") for line in text.splitlines() if line]
+
+
+def _status(session: Session) -> str:
+    draft, lang = session.draft, session.lang
+    parts = [plural(lang, "fact", len(draft.triples()))]
+    if draft.query:
+        parts.append(say(lang, "found", found=f"{len(draft.found()):,}", rows=f"{len(draft.rows):,}"))
+    if count := len(draft.problems()):
+        parts.append(plural(lang, "problem", count))
+    return f'<p class="kb-status" role="status">{literal(" · ".join(parts))}</p>'
+
+
+def _problems(session: Session, message: str) -> str:
+    head = message if message.startswith("<") else f"<p>{literal(message)}</p>" if message else ""
+    remarks = [] if "<ul>" in head else [problem.message for problem in session.draft.problems()]
+    return f'<div class="kb-problems" role="status">{head}{_list(remarks, session.lang)}</div>'
+
+
+def _alert(lang: str, key: str, remarks: list[str], **values: object) -> str:
+    return f"<p><b>{literal(say(lang, key, **values))}</b></p>{_list(remarks, lang)}"
+
+
+def _list(remarks: list[str], lang: str) -> str:
+    if not remarks:
+        return ""
+    shown = remarks[:SHOWN_PROBLEMS]
+    if len(remarks) > SHOWN_PROBLEMS:
+        shown.append(say(lang, "problems_more", count=len(remarks) - SHOWN_PROBLEMS))
+    return f"<ul>{''.join(f'<li>{literal(text)}</li>' for text in shown)}</ul>"

@@ -1,0 +1,121 @@
+"""What one visitor has: a table, a chat, and the answers with their attention. No gradio here, so tests need no browser."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.draft import TableDraft
+from kblam_core import Answer, Triple
+
+MAX_QUESTION = 2_000  # characters; longer questions are kept in the box and refused in words
+KEPT_TRACES = 6  # answers whose attention stays in memory; older ones keep their facts and lose the map
+KEPT_HISTORY = 4  # earlier turns the model sees
+BUSY_SECONDS = 300.0  # after this a turn that never finished no longer blocks the chat
+
+
+@dataclass
+class Turn:
+    """One question and what became of it.
+
+    state: "waiting" | "loading" | "streaming" | "answered" | "refused" | "empty_table" | "stopped" | "error".
+    """
+
+    question: str
+    state: str = "waiting"
+    text: str = ""
+    answer: Answer | None = None
+    facts: list[Triple] = field(
+        default_factory=list
+    )  # the table as it was when asked: answer.sources index into it
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def open(self) -> bool:
+        return self.state in ("waiting", "loading", "streaming")
+
+
+@dataclass
+class Session:
+    """The state of one open page. Handlers change it in place; `lock` guards the begin and the end of a turn."""
+
+    draft: TableDraft = field(default_factory=TableDraft)
+    turns: list[Turn] = field(default_factory=list)
+    sample: str = ""
+    lang: str = "en"
+    seen_edits: dict[int, int] = field(default_factory=dict)  # row id -> number of the last edit taken over
+    kb: Any = None  # kblam_core.KnowledgeBase of the last question; updated, not rebuilt
+    _lock: Any = None
+
+    @property
+    def lock(self) -> threading.Lock:
+        # Made late: gradio copies the initial state for every visitor, and a lock cannot be copied.
+        if self._lock is None:
+            self._lock = threading.Lock()
+        return self._lock
+
+    def current(self) -> Turn | None:
+        """The turn being answered, or None."""
+        turn = self.turns[-1] if self.turns else None
+        return turn if turn and turn.open and time.monotonic() - turn.started < BUSY_SECONDS else None
+
+    def begin(self, question: str) -> Turn | None:
+        """Open a turn; None while another one is still being answered."""
+        with self.lock:
+            if self.current():
+                return None
+            for turn in self.turns:
+                if turn.open:
+                    turn.state = "stopped"
+            self.turns.append(Turn(question))
+            return self.turns[-1]
+
+    def finish(self, turn: Turn, answer: Answer) -> None:
+        with self.lock:
+            if turn.open:
+                turn.state, turn.text, turn.answer = answer.state, answer.text, answer
+        self._forget_old_traces()
+
+    def fail(self, turn: Turn, message: str) -> None:
+        with self.lock:
+            if turn.open:
+                turn.state, turn.text = "error", message
+
+    def stop(self) -> Turn | None:
+        """Stop the turn being answered; what was said so far stays."""
+        with self.lock:
+            turn = self.turns[-1] if self.turns and self.turns[-1].open else None
+            if turn:
+                turn.state = "stopped"
+            return turn
+
+    def take_back(self, index: int | None = None) -> str:
+        """Remove the turn `index` (default: the last) and all after it; returns its question, "" when there is none."""
+        self.stop()
+        with self.lock:
+            if not self.turns:
+                return ""
+            index = len(self.turns) - 1 if index is None else min(max(index, 0), len(self.turns) - 1)
+            question = self.turns[index].question
+            del self.turns[index:]
+            return question
+
+    def history(self) -> list[tuple[str, str]]:
+        """Earlier (question, answer) turns for the model, oldest first."""
+        done = [(turn.question, turn.text) for turn in self.turns if turn.state in ("answered", "refused")]
+        return done[-KEPT_HISTORY:]
+
+    def traced(self) -> list[tuple[int, Turn]]:
+        """(number from 1, turn) of the answers whose attention can be shown, newest first."""
+        kept = [
+            (number, turn)
+            for number, turn in enumerate(self.turns, start=1)
+            if turn.answer is not None and turn.answer.trace is not None
+        ]
+        return kept[::-1]
+
+    def _forget_old_traces(self) -> None:
+        for _, turn in self.traced()[KEPT_TRACES:]:
+            turn.answer = replace(turn.answer, trace=None)

@@ -1,0 +1,1 @@
+"""Judging answers: questions, metrics, baselines, the runner and its reports."""

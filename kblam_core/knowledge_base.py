@@ -1,0 +1,161 @@
+"""A table of triples with its sentence vectors. An edit re-encodes what changed and nothing else.
+
+Shapes: M triples, E sentence width, N different entities.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from kblam_core.encoders import SentenceEncoder
+from kblam_core.errors import InputError
+from kblam_core.lexical import EntityIndex
+from kblam_core.prior import readable
+from kblam_core.triples import Triple, clean_rows
+
+
+class KnowledgeBase:
+    """triples and, row by row, key_vectors and value_vectors (M, E) float32; entity and property vectors by text."""
+
+    def __init__(self, encoder: SentenceEncoder, triples: Sequence[Triple] = ()) -> None:
+        self.encoder = encoder
+        self.triples: list[Triple] = []
+        self.key_vectors = np.zeros((0, encoder.width), dtype=np.float32)
+        self.value_vectors = np.zeros((0, encoder.width), dtype=np.float32)
+        self._named: dict[str, np.ndarray] = {}
+        self._index_entities()
+        if triples:
+            self.update(triples)
+
+    def __len__(self) -> int:
+        return len(self.triples)
+
+    def update(self, triples: Sequence[Triple]) -> int:
+        """Hold exactly these triples, in this order. Returns how many triples had to be encoded."""
+        triples = list(triples)
+        if triples == self.triples:
+            return 0
+        row_of = {triple: row for row, triple in enumerate(self.triples)}
+        rows = np.array([row_of.get(triple, -1) for triple in triples], dtype=np.int64)
+        fresh = np.flatnonzero(rows < 0)
+        texts = [triples[row].key_text for row in fresh] + [triples[row].value_text for row in fresh]
+        names = list(
+            dict.fromkeys(
+                name for row in fresh for name in (triples[row].entity, readable(triples[row].property)) if name not in self._named
+            )
+        )
+        encoded = self.encoder.encode(texts + names)
+        count = len(fresh)
+        key_vectors = np.empty((len(triples), self.encoder.width), dtype=np.float32)
+        value_vectors = np.empty_like(key_vectors)
+        kept = rows >= 0
+        key_vectors[kept], value_vectors[kept] = self.key_vectors[rows[kept]], self.value_vectors[rows[kept]]
+        key_vectors[fresh], value_vectors[fresh] = encoded[:count], encoded[count : 2 * count]
+        self._named.update(zip(names, encoded[2 * count :], strict=True))
+        self.triples, self.key_vectors, self.value_vectors = triples, key_vectors, value_vectors
+        self._index_entities()
+        return count
+
+    def add(self, triple: Triple) -> None:
+        """Append a triple. Raises InputError when its entity already has that property."""
+        self._refuse_duplicate(triple, but=None)
+        self.update([*self.triples, triple])
+
+    def edit(self, row: int, triple: Triple) -> None:
+        """Replace the triple in `row`. Raises InputError for a row that is not there or a duplicate."""
+        self._check(row)
+        self._refuse_duplicate(triple, but=row)
+        self.update([*self.triples[:row], triple, *self.triples[row + 1 :]])
+
+    def remove(self, row: int) -> None:
+        """Take out the triple in `row`. Raises InputError for a row that is not there."""
+        self._check(row)
+        self.update([*self.triples[:row], *self.triples[row + 1 :]])
+
+    def find(self, entity: str, property_: str | None = None) -> list[int]:
+        """Rows of that entity (and property), case aside."""
+        return [
+            row
+            for row, triple in enumerate(self.triples)
+            if triple.entity.casefold() == entity.casefold()
+            and (property_ is None or triple.property.casefold() == property_.casefold())
+        ]
+
+    def named_vectors(self, names: Sequence[str]) -> np.ndarray:
+        """(len(names), E): vectors of entities and of readable property names; encodes those not met before."""
+        missing = list(dict.fromkeys(name for name in names if name not in self._named))
+        if missing:
+            self._named.update(zip(missing, self.encoder.encode(missing), strict=True))
+        return np.stack([self._named[name] for name in names])
+
+    def coverage(self, question: str) -> np.ndarray:
+        """(M,) how much of each triple's entity stands in the question, 0..1."""
+        return self._entities.coverage(question)[self._entity_of]
+
+    def save(self, path: str | Path) -> Path:
+        """Write triples and vectors (float16) as one safetensors file; `load` reads it without encoding anything."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        names = list(self._named)
+        tensors = {
+            "key_vectors": self.key_vectors.astype(np.float16),
+            "value_vectors": self.value_vectors.astype(np.float16),
+            "named_vectors": np.stack([self._named[name] for name in names]).astype(np.float16)
+            if names
+            else np.zeros((0, self.encoder.width), np.float16),
+            "texts": _pack([cell for triple in self.triples for cell in (triple.entity, triple.property, triple.value)]),
+            "names": _pack(names),
+        }
+        save_file(tensors, path, metadata={"encoder": self.encoder.name, "format": "kblam-knowledge-base-1"})
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path, encoder: SentenceEncoder) -> "KnowledgeBase":
+        """Read what `save` wrote. Raises InputError when the file is another thing or was made with another encoder."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                made_with = (file.metadata() or {}).get("encoder")
+                parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} could not be read as an encoded knowledge base: {error}") from error
+        except Exception as error:  # safetensors raises its own kind, which derives from Exception alone
+            raise InputError(f"{path} is not a safetensors file; make one with `python -m kblam_core encode`.") from error
+        if made_with != encoder.name:
+            raise InputError(f"{path} was encoded with '{made_with}', but the encoder in use is '{encoder.name}'. Encode it again.")
+        base = cls(encoder)
+        cells = _unpack(parts["texts"])
+        base.triples = [Triple(*cells[start : start + 3]) for start in range(0, len(cells), 3)]
+        base.key_vectors = parts["key_vectors"].astype(np.float32)
+        base.value_vectors = parts["value_vectors"].astype(np.float32)
+        base._named = dict(zip(_unpack(parts["names"]), parts["named_vectors"].astype(np.float32), strict=True))
+        base._index_entities()
+        return base
+
+    def _index_entities(self) -> None:
+        numbers: dict[str, int] = {}
+        self._entity_of = np.array([numbers.setdefault(triple.entity, len(numbers)) for triple in self.triples], dtype=np.int64)
+        if list(numbers) != getattr(self, "_entity_names", None):
+            self._entity_names = list(numbers)
+            self._entities = EntityIndex(self._entity_names)
+
+    def _check(self, row: int) -> None:
+        if not 0 <= row < len(self.triples):
+            raise InputError(f"There is no row {row}: the table has {len(self.triples)} facts, counted from 0.")
+
+    def _refuse_duplicate(self, triple: Triple, *, but: int | None) -> None:
+        if not clean_rows([[triple.entity, triple.property, triple.value]]).triples:
+            raise InputError("A fact needs an entity, a property and a value; at least one of them is empty.")
+        if any(row != but for row in self.find(triple.entity, triple.property)):
+            raise InputError(f"'{triple.entity}' already has a '{triple.property}'; edit that fact instead.")
+
+
+def _pack(texts: Sequence[str]) -> np.ndarray:
+    """Texts as UTF-8 bytes, each closed by a zero byte (cells cannot hold one)."""
+    return np.frombuffer("".join(text + "\0" for text in texts).encode(), dtype=np.uint8).copy()
+
+
+def _unpack(packed: np.ndarray) -> list[str]:
+    return packed.tobytes().decode().split("\0")[:-1]

@@ -1,0 +1,348 @@
+"""Kblam: the facade. Load a frozen backbone with its encoder and adapter, encode a table, ask it.
+
+Everything that depends on a visitor's table travels as an argument: one loaded model serves any number of tables at once.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+
+from kblam_core import decoder
+from kblam_core.adapter import KblamAdapter
+from kblam_core.answer import MAX_QUESTION, Answer, AskOptions, Source, Timing
+from kblam_core.backbones import DEFAULT_BACKBONE, find_backbone, load_backbone
+from kblam_core.copying import CopyState
+from kblam_core.decoding import Prefill, Step, decode
+from kblam_core.encoders import SentenceEncoder, load_encoder
+from kblam_core.errors import InputError, MissingWeightsError, UnsupportedModelError
+from kblam_core.knowledge_base import KnowledgeBase
+from kblam_core.prior import CANDIDATES, FLOOR, PriorInputs, answerable, candidates, read, readable
+from kblam_core.prompt import EMPTY_TABLE, REFUSAL, Sentences, build_prompt, chat_text
+from kblam_core.trace import TraceRecorder
+from kblam_core.triples import Triple
+
+SHIPPED_ADAPTERS = Path(__file__).parent.parent / "assets" / "adapters"
+USED_SHARE = 0.2  # a fact whose share of the table's attention reaches this counts as used
+
+
+class Kblam:
+    """A frozen backbone that reads knowledge bases through its adapter."""
+
+    def __init__(self, backbone: torch.nn.Module, tokenizer, encoder: SentenceEncoder, adapter: KblamAdapter) -> None:
+        if adapter.config.encoder != encoder.name:
+            raise UnsupportedModelError(
+                f"The adapter was trained with the encoder '{adapter.config.encoder}', not with '{encoder.name}'. "
+                "Use that encoder, or train an adapter for this one."
+            )
+        if adapter.config.hidden != backbone.config.hidden_size:
+            raise UnsupportedModelError(
+                f"The adapter fits a backbone of width {adapter.config.hidden} ({adapter.config.backbone}), "
+                f"but this one has width {backbone.config.hidden_size}."
+            )
+        self.backbone = backbone
+        self.tokenizer = tokenizer
+        self.encoder = encoder
+        self.adapter = adapter.eval()
+        self._sentences = Sentences(tokenizer)
+        self._lock = Lock()
+        decoder.attach(backbone, adapter)
+
+    @classmethod
+    def load(
+        cls,
+        backbone: str = DEFAULT_BACKBONE,
+        *,
+        encoder: str | None = None,
+        adapter: str | Path | None = None,
+        device: str = "auto",
+    ) -> "Kblam":
+        """Load everything. `adapter` is a local folder (default: the one shipped for the backbone).
+
+        device: "auto" takes CUDA where it is there. Raises MissingWeightsError, UnsupportedModelError or InputError.
+        """
+        device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        found = find_backbone(backbone)
+        folder = Path(adapter) if adapter else SHIPPED_ADAPTERS / found.name.replace("/", "--")
+        if not folder.is_dir():
+            raise MissingWeightsError(
+                f"There is no adapter for '{found.name}' at {folder.name}. Train one with "
+                f"`python -m kblam_core train --backbone {backbone} --out my-adapter` and pass it with --adapter my-adapter."
+            )
+        trained = KblamAdapter.load(folder)
+        dtype = torch.bfloat16 if device == "cuda" else torch.float32
+        model, tokenizer = load_backbone(backbone, dtype=dtype)
+        return cls(
+            model.to(device), tokenizer, load_encoder(encoder or trained.config.encoder, device=device), trained.to(device)
+        )
+
+    @property
+    def kb_layers(self) -> list[int]:
+        """Numbers of the backbone's layers that have a KB branch."""
+        return list(self.adapter.config.layers)
+
+    @property
+    def num_heads(self) -> int:
+        return self.adapter.config.heads
+
+    @property
+    def context_window(self) -> int:
+        """Tokens the backbone can read."""
+        return int(self.backbone.config.max_position_embeddings)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.adapter.parameters()).device
+
+    def count_tokens(self, text: str) -> int:
+        """Number of the backbone's tokens in a text."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def knowledge_base(self, triples: Sequence[Triple] = ()) -> KnowledgeBase:
+        """Encode a table."""
+        return KnowledgeBase(self.encoder, triples)
+
+    def ask(
+        self,
+        kb: KnowledgeBase,
+        question: str,
+        *,
+        history: Sequence[tuple[str, str]] = (),
+        options: AskOptions = AskOptions(),  # noqa: B008  (frozen)
+    ) -> Answer:
+        """The whole answer at once; see `stream`."""
+        for part in self.stream(kb, question, history=history, options=options):
+            if isinstance(part, Answer):
+                return part
+        raise AssertionError("stream ends with an Answer")
+
+    def stream(
+        self,
+        kb: KnowledgeBase,
+        question: str,
+        *,
+        history: Sequence[tuple[str, str]] = (),
+        options: AskOptions = AskOptions(),  # noqa: B008
+    ) -> Iterator[str | Answer]:
+        """Yield the answer's text in pieces, then one Answer. history: earlier (question, answer) turns, oldest first.
+
+        Raises InputError for an empty or over-long question.
+        """
+        question = _checked(question)
+        started = time.perf_counter()
+        if not len(kb):
+            yield EMPTY_TABLE
+            yield Answer(EMPTY_TABLE, False, "empty_table", 0.0, 0.0, [], [], Timing(_ms(started), _ms(started), 0))
+            return
+        rows, logits = self.rank(kb, question, history=history, options=options)
+        yield from self._generate(kb, question, rows, logits, options, started)
+
+    @torch.inference_mode()
+    def rank(
+        self, kb: KnowledgeBase, question: str, *, history: Sequence[tuple[str, str]] = (), options: AskOptions = AskOptions()  # noqa: B008
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The shortlist: rows of the base (most promising first) and their prior logits (None without the prior)."""
+        if not options.prior and not options.shortlist:
+            return np.arange(len(kb)), None
+        if not options.prior:
+            scores = kb.key_vectors @ self.encoder.encode([question])[0]
+            return np.argsort(-scores, kind="stable")[: options.top_k], None
+        rows, logits = self._prior(kb, question, options)
+        if history and float(answerable(torch.from_numpy(logits)[None])) < options.threshold:
+            # A follow-up ("and its budget?") names no entity: read it together with the question before.
+            asked = f"{question} ({history[-1][0].strip()[:MAX_QUESTION]})"
+            again, better = self._prior(kb, asked, options)
+            if answerable(torch.from_numpy(better)[None]) > answerable(torch.from_numpy(logits)[None]):
+                return again, better
+        return rows, logits
+
+    def _prior(self, kb: KnowledgeBase, question: str, options: AskOptions) -> tuple[np.ndarray, np.ndarray]:
+        vector = self.encoder.encode([question])[0]
+        count = min(len(kb), options.top_k) if options.shortlist else len(kb)
+        rows = candidates(vector, kb.key_vectors, kb.coverage(question), max(count, min(CANDIDATES, len(kb))))
+        chosen = rows[:CANDIDATES]
+        triples = [kb.triples[row] for row in chosen]
+        reading = read(question, triples)
+        readings = np.concatenate([vector[None], self.encoder.encode(reading.texts[1:])])
+
+        def tensor(array: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array))[None].to(self.device)
+
+        inputs = PriorInputs(
+            question=tensor(vector),
+            residual=tensor(readings[reading.which]),
+            key=tensor(kb.key_vectors[chosen]),
+            entity=tensor(kb.named_vectors([triple.entity for triple in triples])),
+            property=tensor(kb.named_vectors([readable(triple.property) for triple in triples])),
+            value=tensor(kb.value_vectors[chosen]),
+            lexical=tensor(reading.lexical),
+            group=tensor(reading.group),
+            padding=torch.zeros(1, len(chosen), dtype=torch.bool, device=self.device),
+        )
+        logits = np.full(len(rows), FLOOR, dtype=np.float32)
+        logits[: len(chosen)] = self.adapter.prior(inputs)[0].cpu().numpy()
+        return rows[:count], logits[:count]
+
+    def _generate(
+        self, kb: KnowledgeBase, question: str, rows: np.ndarray, logits: np.ndarray | None, options: AskOptions, started: float
+    ) -> Iterator[str | Answer]:
+        prompt = build_prompt(self.tokenizer, question)
+        triples = [kb.triples[row] for row in rows]
+        sure = None
+        if logits is not None:
+            total = float(torch.logsumexp(torch.from_numpy(logits), 0))
+            sure = 1 / (1 + np.exp(-(total - np.log(options.threshold / (1 - options.threshold)))))
+        with torch.inference_mode():
+            knowledge = self.adapter.knowledge(
+                torch.from_numpy(kb.key_vectors[rows])[None].to(self.device),
+                torch.from_numpy(kb.value_vectors[rows])[None].to(self.device),
+                prior=None if logits is None else torch.from_numpy(logits)[None].to(self.device),
+            )
+        copy = self._copy_state(triples, logits) if options.copy else None
+        recorder = TraceRecorder(self.kb_layers, self.num_heads, rows) if options.trace else None
+        steps: list[Step] = []
+        prefill: Prefill | None = None
+        ids: list[int] = []
+        text, first_at = "", None
+        with self._lock:
+            for part in decode(
+                self.backbone,
+                self.adapter,
+                prompt,
+                knowledge,
+                copy=copy,
+                answerable=sure,
+                refusal=self._sentences.refusal,
+                end=self._sentences.end,
+                max_new_tokens=options.max_new_tokens,
+            ):
+                if isinstance(part, Prefill):
+                    prefill = part
+                    if recorder:
+                        asked = [self._show(token) for token in prompt.ids[prompt.start : prompt.end]]
+                        recorder.question(asked, part.kb_weights[:, :, prompt.start : prompt.end])
+                    continue
+                first_at = first_at or _ms(started)
+                steps.append(part)
+                ids.append(part.token)
+                if recorder:
+                    recorder.answer(self._show(part.token), part.kb_weights)
+                whole = self.tokenizer.decode(ids, skip_special_tokens=True)
+                if whole.endswith("\ufffd"):  # a character whose bytes are not all there yet
+                    continue
+                if len(whole) > len(text):
+                    yield whole[len(text) :]
+                    text = whole
+        timing = Timing(first_at or _ms(started), _ms(started), len(steps))
+        refused = text.strip().startswith(REFUSAL[:20])
+        shares = prefill.shares
+        used = [] if refused else self._used(kb, rows, steps, copy)
+        yield Answer(
+            text=text.strip(),
+            refused=refused,
+            state="refused" if refused else "answered",
+            kb_mass=float(np.mean([step.mass for step in steps])) if steps else 0.0,
+            confidence=_confidence(steps, logits),
+            sources=used,
+            nearest=[_source(kb, rows, number, shares) for number in np.argsort(-shares, kind="stable")[:5]],
+            timing=timing,
+            trace=recorder.finish() if recorder else None,
+        )
+
+    def _copy_state(self, triples: list[Triple], logits: np.ndarray | None) -> CopyState:
+        more = np.zeros(len(triples)) if logits is None else 1 / (1 + np.exp(-logits))
+        return CopyState(
+            firsts=_LazySentences(self._sentences, triples, first=True),
+            others=_LazySentences(self._sentences, triples, first=False),
+            refusal=self._sentences.refusal,
+            end=self._sentences.end,
+            more=more,
+        )
+
+    def _used(self, kb: KnowledgeBase, rows: np.ndarray, steps: list[Step], copy: CopyState | None) -> list[Source]:
+        if not steps:
+            return []
+        shares = np.mean([step.shares for step in steps], axis=0)
+        copied = copy.used if copy else []
+        order = [*copied, *(n for n in np.argsort(-shares, kind="stable") if n not in copied and shares[n] >= USED_SHARE)]
+        return [_source(kb, rows, number, shares) for number in (order if copied else order[:3])]
+
+    def _show(self, token: int) -> str:
+        return self.tokenizer.decode([token])
+
+    @torch.inference_mode()
+    def generate_text(self, messages: list[dict[str, str]], *, max_new_tokens: int = 64) -> tuple[str, Timing]:
+        """The plain backbone without any knowledge, greedy; the baselines use it."""
+        started = time.perf_counter()
+        ids = self.tokenizer(chat_text(self.tokenizer, messages), add_special_tokens=False, return_tensors="pt")["input_ids"]
+        clock = _FirstToken(started)
+        with self._lock:
+            out = self.backbone.generate(
+                ids.to(self.device),
+                attention_mask=torch.ones_like(ids).to(self.device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=self.tokenizer.pad_token_id or self._sentences.end,
+                eos_token_id=self._sentences.end,
+                streamer=clock,
+            )
+        text = self.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True).strip()
+        return text, Timing(clock.first_ms, _ms(started), out.shape[1] - ids.shape[1])
+
+
+class _LazySentences(Sequence):
+    """Token ids of facts' sentences, made when they are first looked at: most of a shortlist never is."""
+
+    def __init__(self, sentences: Sentences, triples: list[Triple], *, first: bool) -> None:
+        self._sentences, self._triples, self._first = sentences, triples, first
+        self._made: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._triples)
+
+    def __getitem__(self, number: int) -> list[int]:
+        if number not in self._made:
+            self._made[number] = self._sentences.fact(self._triples[number], first=self._first)
+        return self._made[number]
+
+
+class _FirstToken:
+    """A streamer that only notes when the first token came."""
+
+    def __init__(self, started: float) -> None:
+        self._started, self._calls, self.first_ms = started, 0, 0.0
+
+    def put(self, _: torch.Tensor) -> None:
+        self._calls += 1
+        if self._calls == 2:  # the first call brings the prompt
+            self.first_ms = _ms(self._started)
+
+    def end(self) -> None:
+        pass
+
+
+def _checked(question: str) -> str:
+    question = question.strip()
+    if not question:
+        raise InputError("The question is empty. Type a question about the facts of the table.")
+    if len(question) > MAX_QUESTION:
+        raise InputError(f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} can be asked. Shorten it.")
+    return question
+
+
+def _confidence(steps: list[Step], logits: np.ndarray | None) -> float:
+    if logits is not None:
+        return float(1 / (1 + np.exp(-float(torch.logsumexp(torch.from_numpy(logits), 0)))))
+    return 1.0 - steps[0].refusal if steps else 0.0
+
+
+def _source(kb: KnowledgeBase, rows: np.ndarray, number: int, shares: np.ndarray) -> Source:
+    triple = kb.triples[rows[number]]
+    return Source(int(rows[number]), triple.entity, triple.property, triple.value, float(shares[number]))
+
+
+def _ms(started: float) -> float:
+    return 1000 * (time.perf_counter() - started)

@@ -1,0 +1,150 @@
+"""Second stage of training: key and value maps, query heads, prior scales and the copy gate, with the frozen backbone in the loop."""
+
+import contextlib
+import copy
+import json
+import math
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from kblam_core.adapter import KblamAdapter
+from kblam_core.decoder import output_logits
+from kblam_core.training.batching import Batch, Batcher
+from kblam_core.training.config import TrainConfig
+from kblam_core.training.losses import Losses, attention_losses
+from kblam_core.training.prior_stage import Prepared
+
+CHECKPOINT_EVERY = 50
+
+
+def forward(adapter: KblamAdapter, model: torch.nn.Module, batch: Batch, *, with_prior: bool, weight: float) -> Losses:
+    """One forward pass of backbone and adapter."""
+    answer = batch.targets.shape[1]
+    knowledge = adapter.knowledge(
+        batch.key_vectors, batch.value_vectors, prior=batch.prior if with_prior else None, padding=batch.padding
+    )
+    out = model.base_model(
+        input_ids=batch.input_ids,
+        attention_mask=batch.attention_mask,
+        position_ids=batch.position_ids,
+        knowledge=knowledge,
+        output_attentions=True,
+        use_cache=False,
+    )
+    size = knowledge.keys.shape[-2]
+    # The position before a token produces it: drop the last, keep the prompt's last.
+    weights = torch.stack([out.attentions[layer][:, :, -answer - 1 : -1, :size] for layer in adapter.config.layers])
+    hidden = out.last_hidden_state[:, -answer - 1 : -1]
+    real = batch.target_mask.bool()
+    log_own = torch.zeros(real.shape, device=hidden.device)
+    logits = output_logits(model, hidden[real]).float()  # (answer tokens of the batch, vocabulary)
+    log_own[real] = torch.log_softmax(logits, -1).gather(-1, batch.targets[real][:, None]).squeeze(-1)
+    return attention_losses(adapter, batch, log_own, hidden, weights, with_prior=with_prior, weight=weight)
+
+
+def parameter_groups(adapter: KblamAdapter, config: TrainConfig) -> list[dict]:
+    """Learning rates by kind of parameter; the question prior stays as the first stage left it."""
+    maps = [*adapter.key_map.parameters(), *adapter.value_map.parameters()]
+    queries = list(adapter.query_heads.parameters())
+    gates = [*adapter.gate.parameters(), adapter.copy_mix, adapter.prior_offset]
+    scales = list(adapter.prior_scale.parameters())
+    return [
+        {"params": maps, "lr": config.map_rate},
+        {"params": queries, "lr": config.query_rate},
+        {"params": gates, "lr": config.gate_rate},
+        {"params": scales, "lr": config.query_rate},
+    ]
+
+
+def train_attention(
+    adapter: KblamAdapter,
+    model: torch.nn.Module,
+    tokenizer,
+    data: list[Prepared],
+    pool,
+    config: TrainConfig,
+    *,
+    deadline: float,
+    report: Callable[[int, Losses], None] = lambda step, losses: None,
+) -> int:
+    """Train `adapter` in place until config.steps or `deadline` (time.monotonic()); returns the number of steps made in all.
+
+    With config.resume a checkpoint in config.out is taken up: parameters, optimizer, step, order of the data.
+    """
+    device = next(adapter.parameters()).device
+    adapter.prior.requires_grad_(False)
+    adapter.prior.eval()
+    groups = parameter_groups(adapter, config)
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+    rates = [group["lr"] for group in groups]
+    batcher = Batcher(
+        tokenizer, pool, QuestionPriorOnCpu(adapter), max_triples=config.max_triples, seed=config.seed
+    )
+    step, spent = 0, 0.0
+    path = Path(config.out) / "checkpoint.pt"
+    if config.resume and path.exists():
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        adapter.load_state_dict(saved["adapter"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step, spent = saved["step"], saved["spent"]
+    started = time.monotonic()
+    allowed = max(1.0, deadline - started)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = (Path(config.out) / "metrics.jsonl").open("a", encoding="utf-8")
+    with contextlib.closing(log):
+        while step < config.steps and time.monotonic() < deadline:
+            items, with_prior = draw(data, config, step)
+            # The rate falls with the steps or with the time, whichever is nearer to its end.
+            done = max(step / config.steps, (time.monotonic() - started) / allowed if spent == 0 else step / config.steps)
+            factor = min(1.0, (step + 1) / 30) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+            losses = forward(adapter, model, batcher(items).to(device), with_prior=with_prior, weight=config.attention_loss)
+            optimizer.zero_grad(set_to_none=True)
+            losses.total.backward()
+            trained = [parameter for group in groups for parameter in group["params"] if parameter.grad is not None]
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            step += 1
+            report(step, losses)
+            line = {name: round(float(getattr(losses, name)), 4) for name in Losses.__dataclass_fields__}
+            log.write(json.dumps({"step": step, "prior": with_prior, "rate": round(factor, 4), **line}) + "\n")
+            if step % CHECKPOINT_EVERY == 0:
+                log.flush()
+                _save(path, adapter, optimizer, step, time.monotonic() - started)
+    _save(path, adapter, optimizer, step, time.monotonic() - started)
+    return step
+
+
+def draw(data: list[Prepared], config: TrainConfig, step: int) -> tuple[list[Prepared], bool]:
+    """The batch of a step and whether it has the prior: a function of the seed and the step alone, so that a resumed run goes on as
+    the interrupted one would have. Questions of like table size go together, which saves padding."""
+    source = random.Random(f"{config.seed}-{step}")
+    pivot = source.randrange(len(data))
+    wide = sorted(source.sample(range(len(data)), min(len(data), 16 * config.batch_size)), key=lambda n: len(data[n].key_all))
+    start = pivot % max(1, len(wide) - config.batch_size + 1)
+    return [data[number] for number in wide[start : start + config.batch_size]], source.random() >= config.prior_drop
+
+
+class QuestionPriorOnCpu(torch.nn.Module):
+    """A frozen copy of the adapter's prior on the CPU, where batches are made."""
+
+    def __init__(self, adapter: KblamAdapter) -> None:
+        super().__init__()
+        self.prior = copy.deepcopy(adapter.prior).cpu().eval().requires_grad_(False)
+
+    def forward(self, inputs):
+        return self.prior(inputs)
+
+
+def _save(path: Path, adapter: KblamAdapter, optimizer: torch.optim.Optimizer, step: int, spent: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    torch.save(
+        {"adapter": adapter.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, part
+    )
+    part.replace(path)  # atomic: a kill in the middle leaves the earlier checkpoint

@@ -1,0 +1,98 @@
+"""A stand-in for the model that answers by shared words, so that the page's own logic is tested in milliseconds."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from kblam_core import Answer, AskOptions, Source, Timing, Trace, Triple
+
+EMPTY_TEXT = "The table is empty, so there is nothing to answer from."
+REFUSAL_TEXT = "I cannot find that in the table."
+
+
+class FakeBase:
+    """What the page needs of a KnowledgeBase: the triples and a length."""
+
+    def __init__(self, triples: list[Triple]) -> None:
+        self.triples = list(triples)
+        self.encoded = len(self.triples)
+
+    def __len__(self) -> int:
+        return len(self.triples)
+
+    def update(self, triples: list[Triple]) -> int:
+        changed = len(set(triples) - set(self.triples))
+        self.triples = list(triples)
+        self.encoded += changed
+        return changed
+
+
+class FakeKblam:
+    """Answers with the fact that shares most words with the question; refuses below three shared words."""
+
+    kb_layers = [3, 9, 15]
+    num_heads = 3
+
+    def __init__(self, delay: float = 0.0, error: Exception | None = None) -> None:
+        self.delay = delay
+        self.error = error
+        self._lock = threading.Lock()
+        self.asked: list[tuple[str, tuple, AskOptions]] = []
+
+    def knowledge_base(self, triples: list[Triple]) -> FakeBase:
+        return FakeBase(triples)
+
+    def stream(self, kb, question, *, history=(), options=None) -> Iterator[str | Answer]:
+        options = options or AskOptions()
+        self.asked.append((question, tuple(history), options))
+        if self.error:
+            raise self.error
+        ranked = sorted(self._sources(kb, question), key=lambda source: -source.weight)[:5]
+        if not len(kb):
+            yield EMPTY_TEXT
+            yield self._answer(EMPTY_TEXT, "empty_table", [], [], None)
+            return
+        found = ranked[0].weight >= 0.5
+        best = ranked[0]
+        text = f"The {best.property} of {best.entity} is {best.value}." if found else REFUSAL_TEXT
+        with self._lock:  # as the real model: held from the first word to the last
+            for word in re.findall(r"\S+\s*", text):
+                time.sleep(self.delay)
+                yield word
+        trace = self._trace(question, text, kb, best.index) if options.trace else None
+        used = ranked[:1] if found else []
+        yield self._answer(text, "answered" if found else "refused", used, ranked, trace)
+
+    def ask(self, kb, question, *, history=(), options=None) -> Answer:
+        return list(self.stream(kb, question, history=history, options=options))[-1]
+
+    def _sources(self, kb, question: str) -> list[Source]:
+        words = set(re.findall(r"\w+", question.casefold()))
+        rows = []
+        for index, triple in enumerate(kb.triples):
+            own = set(re.findall(r"\w+", triple.key_text.casefold())) - {"the", "of"}
+            share = len(own & words) / max(len(own), 1)
+            rows.append(Source(index, triple.entity, triple.property, triple.value, share))
+        return rows
+
+    def _answer(self, text, state, used, nearest, trace) -> Answer:
+        mass = 0.6 if used else 0.05
+        timing = Timing(ttft_ms=120.0, total_ms=800.0, tokens=len(text.split()))
+        return Answer(
+            text, state != "answered", state, mass, 0.9 if used else 0.1, used, nearest, timing, trace
+        )
+
+    def _trace(self, question: str, text: str, kb, best: int) -> Trace:
+        asked, said = question.split(), text.split()
+        facts = [best] + [index for index in range(len(kb)) if index != best][:11]
+        generator = np.random.default_rng(0)
+        shape = (len(self.kb_layers), self.num_heads, len(asked) + len(said), len(facts) + 2)
+        weights = generator.random(shape) * 0.2
+        weights[..., 0] += np.linspace(0.2, 3.0, shape[2])
+        weights /= weights.sum(-1, keepdims=True)
+        return Trace(asked, said, self.kb_layers, self.num_heads, facts, weights.astype(np.float16))

@@ -1,0 +1,129 @@
+"""The table in a browser: import and export, add, delete, undo, paste, search, thousands of rows, text shown literally."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+NASTY = "<b>bold</b> ${1+1} {{x}} `c` **d**"
+
+
+@pytest.fixture
+def here(visit, slow_url):
+    return visit(slow_url)
+
+
+def test_import_then_export_gives_the_same_facts(here, tmp_path):
+    file = tmp_path / "facts.csv"
+    file.write_text('value,entity,property\nOslo,Norway,capital\n"a, ""b""",X,quote\n', encoding="utf-8")
+    here.upload(file)
+    expect(here.rows()).to_have_count(2)
+    expect(here.page.locator("#kb-problems")).to_contain_text("Imported 2 facts from facts.csv")
+    with here.page.expect_download() as download:
+        here.page.click("#kb-export")
+    assert download.value.suggested_filename == "facts.csv"
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert text.splitlines() == ["entity,property,value", "Norway,capital,Oslo", 'X,quote,"a, ""b"""']
+    here.page.click("#kb-undo")
+    expect(here.cell(0, 0)).to_have_value("Halden Workshop")
+
+
+def test_a_wrong_file_is_explained_and_the_table_stays(here, tmp_path):
+    file = tmp_path / "prices.csv"
+    file.write_text("name,price\nA,3\n", encoding="utf-8")
+    here.upload(file)
+    expect(here.page.locator("#kb-problems")).to_contain_text("not imported")
+    expect(here.page.locator("#kb-problems")).to_contain_text("price")
+    expect(here.cell(0, 0)).to_have_value("Halden Workshop")
+
+
+def test_add_fill_and_delete_rows(here):
+    count = here.rows().count()
+    here.page.click("#kb-add")
+    expect(here.rows()).to_have_count(count + 1)
+    expect(here.cell(count, 0)).to_be_focused()
+    here.page.keyboard.type("Osprey Mill")
+    here.page.keyboard.press("Tab")
+    here.page.keyboard.type("owner")
+    here.page.keyboard.press("Tab")
+    here.page.keyboard.type("Nils Aas")
+    expect(here.ask("Who is the owner of Osprey Mill?")).to_contain_text("Nils Aas")
+    here.rows().nth(count).locator(".kb-delete").click()
+    expect(here.rows()).to_have_count(count)
+    expect(here.page.locator("#kb-undo")).to_be_enabled()
+    here.page.click("#kb-undo")
+    expect(here.cell(count, 2)).to_have_value("Nils Aas")
+
+
+def test_the_last_row_can_go(here):
+    here.page.click("#kb-clear-table")
+    expect(here.rows()).to_have_count(0)
+    here.page.click("#kb-add")
+    expect(here.rows()).to_have_count(1)
+    here.page.locator(".kb-delete").click()
+    expect(here.rows()).to_have_count(0)
+
+
+def test_a_half_filled_row_and_a_duplicate_are_said_in_words(here):
+    here.cell(0, 2).fill("")
+    here.cell(0, 2).blur()
+    expect(here.page.locator("#kb-problems")).to_contain_text("Row 1 has no value")
+    expect(here.rows().first).to_have_class("kb-marked")
+    here.cell(0, 2).fill("someone")
+    here.cell(1, 1).fill("director")
+    here.cell(1, 1).blur()
+    expect(here.page.locator("#kb-problems")).to_contain_text("row 2 wins")
+
+
+def test_typed_markup_shows_literally_everywhere(here):
+    here.cell(0, 2).fill(NASTY)
+    bubble = here.ask("Who is the director of the Halden Workshop?")
+    expect(bubble.locator(".kb-text")).to_contain_text(NASTY)
+    expect(bubble.locator(".kb-value").first).to_have_text(NASTY)
+    assert bubble.locator(".kb-text b, .kb-text code, .kb-value b").count() == 0
+    expect(here.cell(0, 2)).to_have_value(NASTY)
+    here.ask(f"{NASTY}?")
+    expect(here.page.locator("#kb-chat [data-testid=user]").last).to_contain_text(f"{NASTY}?")
+    here.tab(1)
+    expect(here.page.locator("#kb-attention-intro .kb-asked")).to_have_text(f"{NASTY}?")
+
+
+def test_cells_pasted_from_a_spreadsheet_fill_rows(here):
+    here.page.click("#kb-clear-table")
+    here.page.click("#kb-add")
+    expect(here.cell(0, 0)).to_be_focused()
+    here.page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.setData("text/plain", "A\\tb\\tc\\nD\\te\\tf\\n");
+            document.activeElement.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+        }"""
+    )
+    expect(here.rows()).to_have_count(2)
+    expect(here.cell(1, 2)).to_have_value("f")
+
+
+def test_twenty_thousand_rows_are_paged_and_searched(here, tmp_path):
+    file = tmp_path / "large.csv"
+    rows = "".join(f"Depot {number},keeper,Keeper {number}\n" for number in range(20_000))
+    file.write_text("entity,property,value\n" + rows, encoding="utf-8")
+    here.upload(file)
+    expect(here.page.locator("#kb-status")).to_contain_text("20,000 facts", timeout=30_000)
+    expect(here.rows()).to_have_count(50)
+    expect(here.page.locator("#kb-place")).to_contain_text("1 of 400")
+    here.page.click("#kb-next")
+    expect(here.cell(0, 0)).to_have_value("Depot 50")
+    here.page.fill("#kb-search input, #kb-search textarea", "depot 19999")
+    expect(here.rows()).to_have_count(1)
+    here.cell(0, 2).fill("Someone Else")
+    expect(here.ask("Who is the keeper of Depot 19999?")).to_contain_text("Someone Else")
+    here.page.fill("#kb-search input, #kb-search textarea", "")
+    expect(here.rows()).to_have_count(50)
+
+
+def test_another_sample_brings_its_own_questions(here):
+    here.choose("#kb-sample", "Fantasy world")
+    expect(here.cell(0, 0)).to_have_value("Kingdom of Orrin")
+    expect(here.page.locator("#kb-examples")).to_contain_text("Ashmere Dragon")
