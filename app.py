@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import sys
 
 with contextlib.suppress(ImportError):  # on a ZeroGPU Space this must come before torch
     import spaces  # noqa: F401
@@ -15,18 +16,10 @@ from app.host import ModelHost
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Start the KBLaM Playground in the browser.")
-    parser.add_argument(
-        "--host", default=None, help="address to listen on; 0.0.0.0 for every network (default: this machine)"
-    )
-    parser.add_argument(
-        "--port", type=int, default=None, help="port to listen on (default: the first free one from 7860)"
-    )
-    parser.add_argument(
-        "--backbone", default="smollm2-135m", help="language model to use (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--adapter", default=None, help="adapter folder or Hub repository (default: the shipped one)"
-    )
+    parser.add_argument("--host", default=None, help="address to listen on; 0.0.0.0 for every network (default: this machine)")
+    parser.add_argument("--port", type=int, default=None, help="port to listen on (default: the first free one from 7860)")
+    parser.add_argument("--backbone", default="smollm2-135m", help="language model to use (default: %(default)s)")
+    parser.add_argument("--adapter", default=None, help="folder of a trained adapter (default: the shipped one)")
     return parser.parse_args()
 
 
@@ -45,7 +38,11 @@ def main() -> None:
     chosen = options()
     host = model_host(chosen.backbone, chosen.adapter)
     host.start()
-    build_app(host).launch(server_name=chosen.host, server_port=chosen.port, **launch_options())
+    try:
+        build_app(host).launch(server_name=chosen.host, server_port=chosen.port, **launch_options())
+    except OSError as error:  # gradio's word for a port in use
+        print(f"The page could not start: {str(error).splitlines()[0]} Choose another --port, or leave it out.", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -84,12 +84,13 @@ def attention_view(right: AttentionPage) -> list:
 
 def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
     given, shown = [session, facts.table], table_view(facts)
-    facts.table.op(table.operate, given, shown, **NOW)
-    facts.add.click(table.add, given, shown, **NOW)
-    facts.undo.click(table.undo, given, shown, **NOW)
-    facts.clear.click(table.clear, given, shown, **NOW)
-    facts.previous.click(table.previous, given, shown, **NOW)
-    facts.next.click(table.following, given, shown, **NOW)
+    every = {**NOW, "trigger_mode": "multiple"}  # the default drops a click that comes before the last answer
+    facts.table.op(table.operate, given, shown, **every)
+    facts.add.click(table.add, given, shown, **every)
+    facts.undo.click(table.undo, given, shown, **every)
+    facts.clear.click(table.clear, given, shown, **every)
+    facts.previous.click(table.previous, given, shown, **every)
+    facts.next.click(table.following, given, shown, **every)
     # .change, not .input: pasting and autofill fire no .input
     facts.search.change(table.search, [*given, facts.search], shown, trigger_mode="always_last", **NOW)
     facts.sample.input(table.pick_sample, [*given, facts.sample], [*shown, left.chips], **NOW)
@@ -97,9 +98,7 @@ def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
     facts.export.click(table.export, given, facts.download, **NOW)
 
 
-def _wire_chat(
-    session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, host: ModelHost
-) -> None:
+def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, host: ModelHost) -> None:
     opened = [left.chat, left.question, left.notice, left.ask, left.stop]
     given = [session, facts.table, left.question]
 

@@ -135,11 +135,7 @@ class TableDraft:
 
     def marks(self) -> dict[int, str]:
         """Row id -> what is wrong with it in words, for the rows that have a problem."""
-        return {
-            self.rows[problem.row - 1].id: problem.message
-            for problem in self.problems()
-            if 0 < problem.row <= len(self.rows)
-        }
+        return {self.rows[problem.row - 1].id: problem.message for problem in self.problems() if 0 < problem.row <= len(self.rows)}
 
     def search(self, query: str) -> None:
         self.query, self.page = query.strip()[:200], 0

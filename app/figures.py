@@ -32,7 +32,7 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en
     """
     shares = np.asarray(heatmap.weights, dtype=np.float32).T  # (shown facts + 1, tokens)
     shown = [facts[index] for index in heatmap.facts]
-    others = html.escape(say(lang, "others"))
+    others = _escape(say(lang, "others"))
     words = [_word(token) for token in heatmap.tokens]
     columns = list(range(len(words)))
     mass = [float(share) for share in heatmap.kb_mass]
@@ -61,11 +61,9 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en
         },
     )
     # The other facts are a sum, not a fact: in grey, on the same range.
-    figure.add_heatmap(
-        **_cells(shares[-1:], words, [others], len(shown), top), colorscale=GREY_SCALE, showscale=False
-    )
-    height = 200 + ROW_HEIGHT * (len(shown) + 1)
-    split = 1 - 62 / (height - 140)
+    figure.add_heatmap(**_cells(shares[-1:], words, [others], len(shown), top), colorscale=GREY_SCALE, showscale=False)
+    height = 206 + ROW_HEIGHT * (len(shown) + 1)
+    split = 1 - 62 / (height - 146)
     axis = {"showgrid": False, "zeroline": False, "fixedrange": True}
     figure.update_layout(
         title={
@@ -75,11 +73,11 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en
             "y": 1,
             "yref": "container",
             "yanchor": "top",
-            "pad": {"t": 8, "l": 8},
-            "font": {"size": 14},
+            "pad": {"t": 24, "l": 8},
+            "font": {"size": 13},
         },
         height=height,
-        margin={"l": 8, "r": 8, "t": 70, "b": 8},
+        margin={"l": 8, "r": 8, "t": 76, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": GREY, "family": "system-ui, sans-serif", "size": 12},
@@ -139,7 +137,7 @@ def _top(shares: np.ndarray) -> float:
 
 def _bar_title(text: str) -> dict:
     return {
-        "text": html.escape(text),
+        "text": _escape(text),
         "xref": "paper",
         "yref": "paper",
         "x": 0,
@@ -153,7 +151,11 @@ def _bar_title(text: str) -> dict:
 
 def _short(text: str, width: int = LABEL_WIDTH) -> str:
     text = " ".join(text.split())
-    return html.escape(text if len(text) <= width else text[: width - 1] + "…")
+    return _escape(text if len(text) <= width else text[: width - 1] + "…")
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)
 
 
 def _label(fact: Triple) -> str:
@@ -168,9 +170,9 @@ def _hover(fact: Triple) -> str:
     """The whole fact on short lines; an extremely long one is cut."""
     lines = []
     for text in (f"{fact.entity} · {fact.property}", fact.value):
-        lines += [html.escape(line) for line in textwrap.wrap(text[:600], 60)] or [""]
+        lines += [_escape(line) for line in textwrap.wrap(text[:600], 60)] or [""]
     return "<br>".join(lines)
 
 
 def _wrap_title(title: str) -> str:
-    return "<br>".join(html.escape(line) for line in textwrap.wrap(title, 74)[:2])
+    return "<br>".join(_escape(line) for line in textwrap.wrap(title, 84)[:2])

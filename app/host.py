@@ -6,17 +6,29 @@ an argument and everything it finds goes back by yield.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from app.space import on_gpu, on_zero_gpu
 from kblam_core import Answer, AskOptions, KblamError, Triple
 
 log = logging.getLogger("app")
-_MODEL: list[Any] = []  # the loaded Kblam, where a worker forked by ZeroGPU finds it
+_KEYS = itertools.count()
+ENCODE_AT_ONCE = 256  # new facts between two signs of progress
+_MODELS: dict[int, Any] = {}  # host key -> its loaded Kblam, where a worker forked by ZeroGPU finds it
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A sign of progress: `done` of `total` new facts are encoded."""
+
+    done: int
+    total: int
 
 
 class ModelHost:
@@ -24,6 +36,7 @@ class ModelHost:
 
     def __init__(self, load: Callable[[], Any]) -> None:
         self._load = load
+        self.key = next(_KEYS)
         self._lock = threading.Lock()
         self._done = threading.Event()
         self.state = "idle"
@@ -61,7 +74,7 @@ class ModelHost:
             self.state, self.reason = "failed", None
             log.exception("The model did not load")
         else:
-            _MODEL[:] = [model]
+            _MODELS[self.key] = model
             self.state = "ready"
         finally:
             self._done.set()
@@ -69,26 +82,39 @@ class ModelHost:
 
 @on_gpu
 def run(
+    key: int,
     kb: Any,
     triples: Sequence[Triple],
     question: str,
     history: Sequence[tuple[str, str]],
     options: AskOptions,
 ) -> Iterator[Any]:
-    """Yields the knowledge base brought up to date, then text pieces, then one Answer. Raises KblamError kinds.
+    """Yields the knowledge base, Encoding while it is brought up to date, text pieces, then one Answer.
+
+    Raises KblamError kinds.
 
     On ZeroGPU the base is not sent back (it holds the encoder): there the facts are encoded anew on the GPU.
     """
-    model = _MODEL[0]
-    if kb is None:
-        kb = model.knowledge_base(triples)
-    else:
-        kb.update(triples)
+    model = _MODELS[key]
+    kb = model.knowledge_base(()) if kb is None else kb
     yield None if on_zero_gpu() else kb
+    yield from _update(kb, triples)
     yield from model.stream(kb, question, history=history, options=options)
 
 
-def answer(triples: Sequence[Triple], question: str, options: AskOptions) -> Answer:
+def _update(kb: Any, triples: Sequence[Triple]) -> Iterator[Encoding]:
+    """Bring `kb` to `triples`, many new facts in parts: what is encoded stays when the visitor stops halfway."""
+    wanted, known = set(triples), set(kb.triples)
+    fresh = [triple for triple in triples if triple not in known]
+    if len(fresh) > ENCODE_AT_ONCE:
+        kept = [triple for triple in kb.triples if triple in wanted]
+        for done in range(0, len(fresh), ENCODE_AT_ONCE):
+            yield Encoding(done, len(fresh))
+            kb.update(kept + fresh[: done + ENCODE_AT_ONCE])
+    kb.update(triples)
+
+
+def answer(key: int, triples: Sequence[Triple], question: str, options: AskOptions) -> Answer:
     """One whole answer without a session, for the API."""
-    *_, last = run(None, triples, question, (), options)
+    *_, last = run(key, None, triples, question, (), options)
     return last

@@ -59,12 +59,10 @@ def bubble(turn: Turn, lang: str) -> str:
         took = int(time.monotonic() - turn.started)
         return _note(say(lang, turn.state, seconds=took) if turn.state == "loading" else say(lang, "waiting"))
     if turn.state == "streaming":
-        return _block("streaming", _text(turn.text) if turn.text else _note(say(lang, "thinking")))
+        return _block("streaming", _text(turn.text) if turn.text else _note(_thinking(turn, lang)))
     if turn.state == "stopped":
         body = _text(turn.text) if turn.text else ""
-        return _block(
-            "stopped", _badge("stopped", say(lang, "stopped")) + (body or _note(say(lang, "stopped_text")))
-        )
+        return _block("stopped", _badge("stopped", say(lang, "stopped")) + (body or _note(say(lang, "stopped_text"))))
     if turn.state == "error":
         hint = _note(say(lang, "error_hint"))
         return _block("error", _badge("error", say(lang, "error")) + _text(turn.text) + hint)
@@ -74,9 +72,7 @@ def bubble(turn: Turn, lang: str) -> str:
     if turn.state == "refused":
         near = turn.answer.nearest[:SHOWN_FACTS] if turn.answer else []
         hint = _note(say(lang, "refused_hint")) + fact_list(near, lang, shares=False) if near else ""
-        return _block(
-            "refused", _badge("refused", say(lang, "refused")) + _text(turn.text) + hint + _meta(turn, lang)
-        )
+        return _block("refused", _badge("refused", say(lang, "refused")) + _text(turn.text) + hint + _meta(turn, lang))
     return _answered(turn, lang)
 
 
@@ -123,10 +119,15 @@ def _fact(source: Source, lang: str, shares: bool) -> str:
 def _meta(turn: Turn, lang: str) -> str:
     timing = turn.answer.timing
     tokens = plural(lang, "token", timing.tokens)
-    text = say(
-        lang, "meta", mass=percent(turn.answer.kb_mass), first=duration(timing.ttft_ms, lang), tokens=tokens
-    )
+    text = say(lang, "meta", mass=percent(turn.answer.kb_mass), first=duration(timing.ttft_ms, lang), tokens=tokens)
     return f'<p class="kb-meta">{text}</p>'
+
+
+def _thinking(turn: Turn, lang: str) -> str:
+    if turn.encoding is None:
+        return say(lang, "thinking")
+    done, total = turn.encoding
+    return say(lang, "encoding", done=f"{done:,}", total=f"{total:,}")
 
 
 def _text(text: str) -> str:

@@ -16,6 +16,22 @@ KEPT_HISTORY = 4  # earlier turns the model sees
 BUSY_SECONDS = 300.0  # after this a turn that never finished no longer blocks the chat
 
 
+class CopiedLock:
+    """A re-entrant lock whose copy is a fresh one: gradio copies the initial session for every visitor."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+    def __deepcopy__(self, memo: dict) -> CopiedLock:
+        return CopiedLock()
+
+
 @dataclass
 class Turn:
     """One question and what became of it.
@@ -27,9 +43,8 @@ class Turn:
     state: str = "waiting"
     text: str = ""
     answer: Answer | None = None
-    facts: list[Triple] = field(
-        default_factory=list
-    )  # the table as it was when asked: answer.sources index into it
+    facts: list[Triple] = field(default_factory=list)  # the table as it was when asked: answer.sources index into it
+    encoding: tuple[int, int] | None = None  # (done, of) new facts, while a large table is encoded
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -39,7 +54,7 @@ class Turn:
 
 @dataclass
 class Session:
-    """The state of one open page. Handlers change it in place; `lock` guards the begin and the end of a turn."""
+    """The state of one open page. Handlers change it in place; `lock` guards every change."""
 
     draft: TableDraft = field(default_factory=TableDraft)
     turns: list[Turn] = field(default_factory=list)
@@ -47,14 +62,8 @@ class Session:
     lang: str = "en"
     seen_edits: dict[int, int] = field(default_factory=dict)  # row id -> number of the last edit taken over
     kb: Any = None  # kblam_core.KnowledgeBase of the last question; updated, not rebuilt
-    _lock: Any = None
-
-    @property
-    def lock(self) -> threading.Lock:
-        # Made late: gradio copies the initial state for every visitor, and a lock cannot be copied.
-        if self._lock is None:
-            self._lock = threading.Lock()
-        return self._lock
+    views: int = 0  # how often the table was sent to the browser, which ignores one that arrives late
+    lock: CopiedLock = field(default_factory=CopiedLock)
 
     def current(self) -> Turn | None:
         """The turn being answered, or None."""
@@ -110,9 +119,7 @@ class Session:
     def traced(self) -> list[tuple[int, Turn]]:
         """(number from 1, turn) of the answers whose attention can be shown, newest first."""
         kept = [
-            (number, turn)
-            for number, turn in enumerate(self.turns, start=1)
-            if turn.answer is not None and turn.answer.trace is not None
+            (number, turn) for number, turn in enumerate(self.turns, start=1) if turn.answer is not None and turn.answer.trace is not None
         ]
         return kept[::-1]
 

@@ -168,15 +168,20 @@ class Kblam:
         reading = read(question, triples)
         readings = np.concatenate([vector[None], self.encoder.encode(reading.texts[1:])])
 
-        def tensor(array: np.ndarray) -> torch.Tensor:
+        names = list(dict.fromkeys(readable(triple.property) for triple in triples))
+        number = {name: place for place, name in enumerate(names)}
+
+        def tensor(array: np.ndarray | list[int]) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(array))[None].to(self.device)
 
         inputs = PriorInputs(
             question=tensor(vector),
-            residual=tensor(readings[reading.which]),
+            readings=tensor(readings),
+            reading_of=tensor(reading.which),
+            names=tensor(kb.named_vectors(names)),
+            name_of=tensor(np.array([number[readable(triple.property)] for triple in triples])),
             key=tensor(kb.key_vectors[chosen]),
             entity=tensor(kb.named_vectors([triple.entity for triple in triples])),
-            property=tensor(kb.named_vectors([readable(triple.property) for triple in triples])),
             value=tensor(kb.value_vectors[chosen]),
             lexical=tensor(reading.lexical),
             group=tensor(reading.group),

@@ -32,14 +32,17 @@ def readable(property_: str) -> str:
 
 @dataclass
 class PriorInputs:
-    """What the network reads. question (B, E); residual, key, entity, property, value (B, C, E); lexical (B, C, F);
+    """What the network reads. question (B, E); readings (B, R, E) of the question and which one goes with each candidate (B, C);
+    names (B, N, E) of the properties and which one is each candidate's (B, C); key, entity, value (B, C, E); lexical (B, C, F);
     group (B, C): number of the candidate's entity; padding (B, C): True where there is no candidate."""
 
     question: Tensor
-    residual: Tensor
+    readings: Tensor
+    reading_of: Tensor
+    names: Tensor
+    name_of: Tensor
     key: Tensor
     entity: Tensor
-    property: Tensor
     value: Tensor
     lexical: Tensor
     group: Tensor
@@ -95,56 +98,75 @@ def read(question: str, triples: Sequence[Triple]) -> Reading:
 
 
 class QuestionPrior(nn.Module):
-    """Scores candidates; logits of "this triple answers", against a fixed 0 for "none does"."""
+    """Scores candidates; logits of "this triple answers", against a fixed 0 for "none does".
 
-    SEMANTIC = 8
+    Three views are put together: cosines of the frozen vectors and of slightly turned ones, the words' spelling, and a learned
+    comparison of what is asked (question and its reading without the entity) with what is held (property and value).
+    """
 
-    def __init__(self, width: int, *, rank: int = 128, hidden: int = 96) -> None:
+    COSINES = 8
+    RIVALS = (3, 5, 6, 7)  # cosines that are also seen against the entity's other properties
+
+    def __init__(self, width: int, *, rank: int = 256, interaction: int = 128, dropout: float = 0.1) -> None:
         super().__init__()
-        self.asked = nn.Sequential(nn.Linear(width, rank), nn.GELU(), nn.Linear(rank, width))
-        self.held = nn.Sequential(nn.Linear(width, rank), nn.GELU(), nn.Linear(rank, width))
-        self.shown = nn.Sequential(nn.Linear(width, rank), nn.GELU(), nn.Linear(rank, width))
-        features = 3 * self.SEMANTIC + len(LEXICAL_FEATURES) + 2
-        self.first = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(0.1))
-        self.second = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(0.1), nn.Linear(hidden, 1))
-        for part in (self.asked, self.held, self.shown):
-            nn.init.zeros_(part[2].weight)
-            nn.init.zeros_(part[2].bias)
+
+        def turn() -> nn.Sequential:
+            layers = nn.Sequential(nn.Linear(width, rank), nn.GELU(), nn.Dropout(dropout), nn.Linear(rank, width))
+            nn.init.zeros_(layers[3].weight)
+            nn.init.zeros_(layers[3].bias)
+            return layers
+
+        self.asked, self.held, self.shown = turn(), turn(), turn()
+        self.ask_reading = nn.Linear(width, rank)
+        self.ask_question = nn.Linear(width, rank, bias=False)
+        self.ask_out = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(rank, interaction))
+        self.hold_name = nn.Linear(width, rank)
+        self.hold_value = nn.Linear(width, rank, bias=False)
+        self.hold_out = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(rank, interaction))
+        features = 2 * self.COSINES + len(self.RIVALS) + len(LEXICAL_FEATURES) + 2 + interaction
+        self.first = nn.Sequential(nn.Linear(features, 128), nn.GELU(), nn.Dropout(dropout))
+        self.second = nn.Sequential(nn.Linear(128, 96), nn.GELU(), nn.Dropout(dropout), nn.Linear(96, 1))
 
     def forward(self, inputs: PriorInputs) -> Tensor:
         """(B, C) logits; FLOOR at the padding."""
         question = inputs.question[:, None]
-        residual = nn.functional.normalize(inputs.residual + self.asked(inputs.residual), dim=-1)
-        property_ = nn.functional.normalize(inputs.property + self.held(inputs.property), dim=-1)
-        value = nn.functional.normalize(inputs.value + self.shown(inputs.value), dim=-1)
-        semantic = torch.stack(
+        # Readings and names are few: map them once each, then hand them to the candidates.
+        reading = _pick(inputs.readings, inputs.reading_of)
+        name = _pick(inputs.names, inputs.name_of)
+        turned_reading = _pick(_unit(inputs.readings + self.asked(inputs.readings)), inputs.reading_of)
+        turned_name = _pick(_unit(inputs.names + self.held(inputs.names)), inputs.name_of)
+        turned_value = _unit(inputs.value + self.shown(inputs.value))
+        ask = _pick(self.ask_out(self.ask_reading(inputs.readings) + self.ask_question(question)), inputs.reading_of)
+        hold = self.hold_out(_pick(self.hold_name(inputs.names), inputs.name_of) + self.hold_value(inputs.value))
+        compared = ask * hold  # (B, C, interaction)
+        cosines = torch.stack(
             [
                 (question * inputs.key).sum(-1),
                 (question * inputs.entity).sum(-1),
                 (question * inputs.value).sum(-1),
-                (inputs.residual * inputs.property).sum(-1),
-                (inputs.residual * inputs.key).sum(-1),
-                (residual * property_).sum(-1),
-                (residual * value).sum(-1),
-                (residual * property_).sum(-1) + (residual * value).sum(-1),
+                (reading * name).sum(-1),
+                (reading * inputs.key).sum(-1),
+                (turned_reading * turned_name).sum(-1),
+                (turned_reading * turned_value).sum(-1),
+                compared.sum(-1) / compared.shape[-1] ** 0.5,
             ],
             dim=-1,
-        )  # (B, C, S)
+        )
         hidden_away = inputs.padding[..., None]
-        best = semantic.masked_fill(hidden_away, -1).amax(1, keepdim=True)
+        best = cosines.masked_fill(hidden_away, -1).amax(1, keepdim=True)
         same = (inputs.group[:, :, None] == inputs.group[:, None, :]) & ~inputs.padding[:, None, :]  # (B, C, C)
         others = same & ~torch.eye(same.shape[1], dtype=torch.bool, device=same.device)
-        rivals = semantic[:, None].expand(-1, same.shape[1], -1, -1).masked_fill(~others[..., None], -1).amax(2)
-        coverage = inputs.lexical[..., :1]  # entity_mean, against the best entity of the table
-        best_coverage = coverage.masked_fill(hidden_away, 0).amax(1, keepdim=True)
+        rivals = [cosines[:, None, :, n].expand_as(same).masked_fill(~others, -1).amax(2) for n in self.RIVALS]
+        coverage = inputs.lexical[..., :1]  # entity_mean, also seen against the best entity of the table
         features = torch.cat(
             [
-                semantic,
-                semantic - best,
-                semantic - rivals,
+                cosines,
+                cosines - best,
+                cosines[..., list(self.RIVALS)] - torch.stack(rivals, -1),
                 inputs.lexical,
-                coverage - best_coverage,
+                coverage - coverage.masked_fill(hidden_away, 0).amax(1, keepdim=True),
                 others.any(-1, keepdim=True).float(),
+                compared,
             ],
             dim=-1,
         )
@@ -152,6 +174,15 @@ class QuestionPrior(nn.Module):
         # Bounded, so that no single fact can silence the text of the prompt altogether.
         logits = 10 * torch.tanh(logits / 10)
         return logits.masked_fill(inputs.padding, FLOOR)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return nn.functional.normalize(vectors, dim=-1)
+
+
+def _pick(vectors: Tensor, which: Tensor) -> Tensor:
+    """(B, N, E) and (B, C) -> (B, C, E)"""
+    return vectors.gather(1, which[..., None].expand(-1, -1, vectors.shape[-1]))
 
 
 def answerable(logits: Tensor) -> Tensor:

@@ -48,9 +48,7 @@ def make_ask(host: ModelHost):
             if not question:
                 raise InputError(say("en", "empty_question"))
             if len(question) > MAX_QUESTION:
-                raise InputError(
-                    f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} fit. Shorten it."
-                )
+                raise InputError(f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} fit. Shorten it.")
             facts = clean_rows(as_rows(triples), max_rows=MAX_ROWS).triples
             options = AskOptions(mode=mode)
             host.start()
@@ -58,7 +56,7 @@ def make_ask(host: ModelHost):
                 pass
             if host.state == "failed":
                 raise KblamError(host.reason or say("en", "generic_error"))
-            return answer(facts, question, options).to_dict()
+            return answer(host.key, facts, question, options).to_dict()
         except KblamError as error:
             raise gr.Error(str(error), print_exception=False) from None
         except Exception:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import gradio as gr
 
 from app.handlers import table
-from app.host import ModelHost, run
+from app.host import Encoding, ModelHost, run
 from app.render import literal, messages
 from app.session import MAX_QUESTION, Session, Turn
 from app.texts import say
@@ -75,7 +75,7 @@ def _answer(session: Session, turn: Turn, host: ModelHost, mode: str, threshold:
     options = AskOptions(mode=mode, threshold=threshold, trace=True)
     history = session.history()
     drawn = 0.0
-    pieces = run(session.kb, turn.facts, turn.question, history, options)
+    pieces = run(host.key, session.kb, turn.facts, turn.question, history, options)
     try:
         session.kb = next(pieces)
         for piece in pieces:
@@ -84,6 +84,12 @@ def _answer(session: Session, turn: Turn, host: ModelHost, mode: str, threshold:
             if isinstance(piece, Answer):
                 session.finish(turn, piece)
                 return
+            if isinstance(piece, Encoding):
+                turn.encoding = (piece.done, piece.total)
+                yield _redraw(session)
+                if not turn.open:
+                    return  # before the next part is encoded
+                continue
             turn.text += piece
             if time.monotonic() - drawn >= MIN_REDRAW:
                 drawn = time.monotonic()
@@ -142,13 +148,9 @@ def banner(session: Session, host: ModelHost) -> tuple:
     """(banner, timer): how far the model is. The timer rests once there is nothing more to wait for."""
     if host.state in ("idle", "loading"):
         text = say(session.lang, "model_loading", seconds=host.seconds_loading)
-        return f'<p class="kb-banner kb-banner-loading" role="status">{literal(text)}</p>', gr.Timer(
-            active=True
-        )
+        return f'<p class="kb-banner kb-banner-loading" role="status">{literal(text)}</p>', gr.Timer(active=True)
     if host.state == "failed":
         reason = host.reason or say(session.lang, "generic_error")
         text = f"{say(session.lang, 'model_failed', reason=reason)} {say(session.lang, 'model_failed_hint')}"
-        return f'<p class="kb-banner kb-banner-failed" role="alert">{literal(text)}</p>', gr.Timer(
-            active=False
-        )
+        return f'<p class="kb-banner kb-banner-failed" role="alert">{literal(text)}</p>', gr.Timer(active=False)
     return "", gr.Timer(active=False)

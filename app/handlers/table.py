@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import logging
 import time
@@ -22,6 +23,21 @@ SHOWN_PROBLEMS = 5
 MAX_EDITS = 1_000  # rows of one message from the browser; a page has far fewer
 
 
+def changing(handler):
+    """Run a handler of (session, what the browser sent, ...) alone: clicks may follow each other quickly.
+
+    What was typed and not yet sent is taken over first.
+    """
+
+    @functools.wraps(handler)
+    def alone(session: Session, value: object, *rest):
+        with session.lock:
+            take_edits(session, value)
+            return handler(session, value, *rest)
+
+    return alone
+
+
 def take_edits(session: Session, value: object) -> None:
     """Put into the table what the browser has typed and not yet sent. Old or malformed parts are ignored."""
     edits = value.get("edits") if isinstance(value, dict) else None
@@ -38,7 +54,8 @@ def take_edits(session: Session, value: object) -> None:
             session.seen_edits[row] = seq
             fresh[row] = cells
     if fresh:
-        session.draft.edit(fresh)
+        with session.lock:
+            session.draft.edit(fresh)
 
 
 def view(session: Session, *, focus: int | None = None, message: str = "") -> tuple:
@@ -48,7 +65,9 @@ def view(session: Session, *, focus: int | None = None, message: str = "") -> tu
     ids = {row.id for _, row in visible}
     note = "" if visible else say(lang, "no_match" if draft.rows else "no_rows")
     labels = {key: say(lang, key) for key in ("entity", "property", "value", "delete_row")}
+    session.views += 1
     value = {
+        "serial": session.views,
         "rows": [[row.id, number, list(row.cells)] for number, row in visible],
         "marks": {str(key): text for key, text in draft.marks().items() if key in ids},
         "edits": {},
@@ -72,9 +91,9 @@ def view(session: Session, *, focus: int | None = None, message: str = "") -> tu
     )
 
 
+@changing
 def operate(session: Session, value: object, event: gr.EventData) -> tuple:
     """An action inside the editor: a cell was left, a row deleted, a block of cells pasted, a row asked for."""
-    take_edits(session, value)
     data = event._data if isinstance(event._data, dict) else {}
     draft, focus, message = session.draft, None, ""
     name = data.get("name")
@@ -91,45 +110,45 @@ def operate(session: Session, value: object, event: gr.EventData) -> tuple:
     return view(session, focus=focus, message=message)
 
 
+@changing
 def add(session: Session, value: object) -> tuple:
-    take_edits(session, value)
     return view(session, focus=session.draft.add_row())
 
 
+@changing
 def undo(session: Session, value: object) -> tuple:
-    take_edits(session, value)
     done = session.draft.undo()
     return view(session, message="" if done else say(session.lang, "nothing_to_undo"))
 
 
+@changing
 def clear(session: Session, value: object) -> tuple:
-    take_edits(session, value)
     session.draft.replace([])
     return view(session)
 
 
+@changing
 def search(session: Session, value: object, query: str) -> tuple:
-    take_edits(session, value)
     if (query or "").strip() != session.draft.query:  # also called when another handler has emptied the box
         session.draft.search(query or "")
     return (*view(session)[:-1], gr.skip())  # the box itself is left alone while someone types in it
 
 
+@changing
 def previous(session: Session, value: object) -> tuple:
-    take_edits(session, value)
     session.draft.page -= 1
     return view(session)
 
 
+@changing
 def following(session: Session, value: object) -> tuple:
-    take_edits(session, value)
     session.draft.page += 1
     return view(session)
 
 
+@changing
 def pick_sample(session: Session, value: object, key: str) -> tuple:
     """Put a sample table in place (undo brings the old one back); also returns its questions to click."""
-    take_edits(session, value)
     if key in SAMPLES:
         session.sample = key
         rows = [(fact.entity, fact.property, fact.value) for fact in SAMPLES[key].triples()]
@@ -143,9 +162,9 @@ def questions(session: Session) -> dict:
     return {"label": say(session.lang, "try"), "items": list(sample.questions) if sample else []}
 
 
+@changing
 def import_file(session: Session, value: object, path: str | None) -> tuple:
     """Read a file into the table. A file that cannot be read leaves the table alone and says why."""
-    take_edits(session, value)
     if not path:
         return view(session)
     lang, file = session.lang, Path(path)
@@ -167,9 +186,9 @@ def import_file(session: Session, value: object, path: str | None) -> tuple:
     return view(session, message=_alert(lang, key, remarks, facts=facts, name=file.name))
 
 
+@changing
 def export(session: Session, value: object) -> dict:
     """The usable facts as a CSV for the browser to save."""
-    take_edits(session, value)
     return {"name": "facts.csv", "text": triples_to_csv(session.draft.triples()), "stamp": time.time_ns()}
 
 

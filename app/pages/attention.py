@@ -39,9 +39,7 @@ def attention_page() -> AttentionPage:
                 scale=3,
                 elem_id="kb-turn",
             )
-            top_k = gr.Slider(
-                3, 30, value=TOP_K, step=1, label=static("top_k"), min_width=180, scale=2, elem_id="kb-top-k"
-            )
+            top_k = gr.Slider(3, 30, value=TOP_K, step=1, label=static("top_k"), min_width=180, scale=2, elem_id="kb-top-k")
         with gr.Row():
             rows = gr.Radio(
                 choices=["answer", "question"],

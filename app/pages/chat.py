@@ -57,9 +57,7 @@ def chat_page() -> ChatPage:
             autofocus=True,
         )
         ask = gr.Button(static("ask"), variant="primary", scale=1, min_width=90, elem_id="kb-ask")
-        stop = gr.Button(
-            static("stop"), variant="stop", scale=1, min_width=90, visible=False, elem_id="kb-stop"
-        )
+        stop = gr.Button(static("stop"), variant="stop", scale=1, min_width=90, visible=False, elem_id="kb-stop")
     notice = gr.HTML("", elem_id="kb-notice")
     chips = gr.HTML(
         {"items": []},
@@ -76,8 +74,6 @@ def chat_page() -> ChatPage:
             info=static("mode_info"),
             filterable=False,
         )
-        threshold = gr.Slider(
-            0.05, 0.95, value=0.5, step=0.05, label=static("threshold"), info=static("threshold_info")
-        )
+        threshold = gr.Slider(0.05, 0.95, value=0.5, step=0.05, label=static("threshold"), info=static("threshold_info"))
     timer = gr.Timer(1.0)
     return ChatPage(banner, timer, chat, question, ask, stop, notice, chips, mode, threshold)

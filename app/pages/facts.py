@@ -43,9 +43,7 @@ class FactsPage:
 def facts_page() -> FactsPage:
     """Lay out the table inside the current tab."""
     with gr.Row(elem_id="kb-find-row"):
-        sample = gr.Dropdown(
-            choices=[], label=static("sample"), filterable=False, min_width=150, scale=1, elem_id="kb-sample"
-        )
+        sample = gr.Dropdown(choices=[], label=static("sample"), filterable=False, min_width=150, scale=1, elem_id="kb-sample")
         search = gr.Textbox(
             label=static("search"),
             placeholder=static("search_hint"),
@@ -70,14 +68,10 @@ def facts_page() -> FactsPage:
         add = gr.Button(static("add"), size="sm", variant="primary", min_width=100, elem_id="kb-add")
         undo = gr.Button(static("undo"), size="sm", min_width=80, interactive=False, elem_id="kb-undo")
         clear = gr.Button(static("clear"), size="sm", min_width=90, elem_id="kb-clear-table")
-        upload = gr.UploadButton(
-            static("import"), size="sm", min_width=80, file_types=SUFFIXES, elem_id="kb-import"
-        )
+        upload = gr.UploadButton(static("import"), size="sm", min_width=80, file_types=SUFFIXES, elem_id="kb-import")
         export = gr.Button(static("export"), size="sm", min_width=100, elem_id="kb-export")
     problems = gr.HTML("", elem_id="kb-problems")
-    download = gr.HTML(
-        {}, html_template="<span hidden></span>", js_on_load=script("download.js"), elem_id="kb-download"
-    )
+    download = gr.HTML({}, html_template="<span hidden></span>", js_on_load=script("download.js"), elem_id="kb-download")
     return FactsPage(
         sample,
         search,

@@ -1,12 +1,13 @@
 // The table editor. Draws props.value.rows as text areas, keeps what is typed in props.value.edits at every keystroke, so that
 // the next question sees a cell that was never left. Typed text goes in by .value and .textContent only, never as HTML.
-// props.value: {rows: [[id, number, [entity, property, value]]], marks: {id: words}, edits: {id: [seq, cells]}, ack, focus, labels}
+// props.value: {serial, rows: [[id, number, [entity, property, value]]], marks: {id: words}, edits: {id: [seq, cells]}, ack, focus, labels}
 const body = element.querySelector("tbody");
 const note = element.querySelector(".kb-table-note");
 const columns = ["entity", "property", "value"];
 const pending = new Map(); // id -> {seq, cells}: typed here and not yet acknowledged by the server
 let seq = 0;
 let lastFocus = null;
+let lastSerial = 0;
 
 const plain = (value) => JSON.parse(JSON.stringify(value ?? {}));
 
@@ -57,6 +58,8 @@ function makeLine(id) {
 
 function draw() {
   const value = plain(props.value);
+  if ((value.serial ?? 0) < lastSerial) return; // an answer to an earlier action that arrived late
+  lastSerial = value.serial ?? 0;
   const ack = value.ack ?? 0;
   for (const [id, edit] of pending) if (edit.seq <= ack) pending.delete(id);
   const labels = value.labels ?? {};

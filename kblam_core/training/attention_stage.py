@@ -88,7 +88,7 @@ def train_attention(
     path = Path(config.out) / "checkpoint.pt"
     if config.resume and path.exists():
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        adapter.load_state_dict(saved["adapter"])
+        adapter.load_state_dict(saved["adapter"], strict=False)  # the prior has a file of its own
         optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["spent"]
     started = time.monotonic()
@@ -99,7 +99,7 @@ def train_attention(
         while step < config.steps and time.monotonic() < deadline:
             items, with_prior = draw(data, config, step)
             # The rate falls with the steps or with the time, whichever is nearer to its end.
-            done = max(step / config.steps, (time.monotonic() - started) / allowed if spent == 0 else step / config.steps)
+            done = max(step / config.steps, (spent + time.monotonic() - started) / (spent + allowed))
             factor = min(1.0, (step + 1) / 30) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
@@ -115,8 +115,8 @@ def train_attention(
             log.write(json.dumps({"step": step, "prior": with_prior, "rate": round(factor, 4), **line}) + "\n")
             if step % CHECKPOINT_EVERY == 0:
                 log.flush()
-                _save(path, adapter, optimizer, step, time.monotonic() - started)
-    _save(path, adapter, optimizer, step, time.monotonic() - started)
+                _save(path, adapter, optimizer, step, spent + time.monotonic() - started)
+    _save(path, adapter, optimizer, step, spent + time.monotonic() - started)
     return step
 
 
@@ -144,7 +144,6 @@ class QuestionPriorOnCpu(torch.nn.Module):
 def _save(path: Path, adapter: KblamAdapter, optimizer: torch.optim.Optimizer, step: int, spent: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    torch.save(
-        {"adapter": adapter.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, part
-    )
+    trained = {name: tensor for name, tensor in adapter.state_dict().items() if not name.startswith("prior.")}
+    torch.save({"adapter": trained, "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, part)
     part.replace(path)  # atomic: a kill in the middle leaves the earlier checkpoint

@@ -29,7 +29,7 @@ class TrainConfig:
     encoder: str = DEFAULT_ENCODER
     batch_size: int = 16
     stage: str = "both"
-    questions: int = 24_000
+    questions: int = 18_000
     max_triples: int = 96
     every: int = 3
     first: int | None = None

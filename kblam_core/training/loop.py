@@ -6,6 +6,7 @@ run that was killed goes on where it was.
 
 import contextlib
 import importlib.metadata
+import pickle
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from kblam_core.training.prior_stage import Prepared, VectorPool, judge_prior, p
 
 QUESTIONS_PER_TABLE = 12
 PRIOR_SHARE = 0.35  # of the time limit, at most, for making the data and training the prior
+MAX_TABLE = 192  # triples in the largest generated table
 CHECKED = 480  # questions kept aside to measure the prior
 
 
@@ -88,15 +90,24 @@ def build(config: TrainConfig, encoder_width: int, device: str) -> tuple[torch.n
 
 def make_data(config: TrainConfig, pool: VectorPool, progress: Progress, *, deadline: float) -> tuple[list[Prepared], list[Prepared]]:
     """Generated questions with their sentence vectors: for training, and a few on held-out entities to measure with."""
+    cache = config.out / "questions.pkl"
+    if config.resume and cache.exists():
+        with cache.open("rb") as file:
+            pool.vectors, data, checked = pickle.load(file)  # written below, by this command
+        return data, checked
     task = progress.add_task("questions", total=config.questions)
-    held_out = Generator(config.seed + 1, held_out=True)
+    held_out = Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE)
     checked = prepare(_draw(held_out, CHECKED), pool)
-    generator = Generator(config.seed)
+    generator = Generator(config.seed, max_triples=MAX_TABLE)
     data: list[Prepared] = []
     while len(data) < config.questions and (time.monotonic() < deadline or not data):
         data += prepare(_draw(generator, min(1200, config.questions - len(data))), pool)
         progress.update(task, completed=len(data))
     progress.update(task, total=len(data))
+    part = cache.with_suffix(".part")
+    with part.open("wb") as file:
+        pickle.dump((pool.vectors, data, checked), file)
+    part.replace(cache)
     return data, checked
 
 

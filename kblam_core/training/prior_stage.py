@@ -111,30 +111,56 @@ def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int
     return prepared
 
 
-def collate(batch: list[Prepared], pool: VectorPool) -> tuple[PriorInputs, torch.Tensor]:
-    """Pad the candidates of a batch; returns the inputs and gold (B, C)."""
-    most = max(len(item.rows) for item in batch)
+def collate(
+    batch: list[Prepared], pool: VectorPool, *, most: int | None = None, source: random.Random | None = None
+) -> tuple[PriorInputs, torch.Tensor]:
+    """Pad the candidates of a batch; returns the inputs and gold (B, C).
+
+    With `most`, a longer list is thinned (training only): what answers and the nearest half stay, the rest is drawn from `source`.
+    """
+    kept = [_thin(item, most, source) if most and len(item.rows) > most else np.arange(len(item.rows)) for item in batch]
+    width = max(len(rows) for rows in kept)
 
     def padded(name: str) -> np.ndarray:
-        return np.stack([np.pad(getattr(item, name), (0, most - len(item.rows))) for item in batch])
+        return np.stack([_fill(getattr(item, name)[rows], width) for item, rows in zip(batch, kept, strict=True)])
 
     def vectors(name: str) -> torch.Tensor:
         return torch.from_numpy(pool[padded(name)])
 
-    lexical = np.stack([np.pad(item.lexical, ((0, most - len(item.rows)), (0, 0))) for item in batch])
-    sizes = np.array([len(item.rows) for item in batch])
+    def few(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """The different vectors of a kind, and which one is each candidate's."""
+        found = [np.unique(getattr(item, name)[rows], return_inverse=True) for item, rows in zip(batch, kept, strict=True)]
+        most_found = max(len(different) for different, _ in found)
+        different = np.stack([_fill(one, most_found) for one, _ in found])
+        return torch.from_numpy(pool[different]), torch.from_numpy(np.stack([_fill(which, width) for _, which in found]))
+
+    readings, reading_of = few("residual")
+    names, name_of = few("property")
+    sizes = np.array([len(rows) for rows in kept])
     inputs = PriorInputs(
         question=torch.from_numpy(pool[np.array([item.question for item in batch])]),
-        residual=vectors("residual"),
+        readings=readings,
+        reading_of=reading_of,
+        names=names,
+        name_of=name_of,
         key=vectors("key"),
         entity=vectors("entity"),
-        property=vectors("property"),
         value=vectors("value"),
-        lexical=torch.from_numpy(lexical),
+        lexical=torch.from_numpy(padded("lexical")),
         group=torch.from_numpy(padded("group")),
-        padding=torch.from_numpy(np.arange(most)[None] >= sizes[:, None]),
+        padding=torch.from_numpy(np.arange(width)[None] >= sizes[:, None]),
     )
     return inputs, torch.from_numpy(padded("gold").astype(bool))
+
+
+def _fill(array: np.ndarray, length: int) -> np.ndarray:
+    return np.pad(array, [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1))
+
+
+def _thin(item: Prepared, most: int, source: random.Random | None) -> np.ndarray:
+    must = list(dict.fromkeys([*np.flatnonzero(item.gold).tolist(), *range(most // 2)]))
+    rest = [row for row in range(len(item.rows)) if row not in set(must)]
+    return np.array(must + (source or random.Random(0)).sample(rest, max(0, most - len(must))))
 
 
 def train_prior(
@@ -144,7 +170,7 @@ def train_prior(
     *,
     epochs: int = 8,
     batch_size: int = 64,
-    rate: float = 1e-3,
+    rate: float = 2e-3,
     seed: int = 0,
     deadline: float | None = None,
     report: Callable[[int, float], None] = lambda step, loss: None,
@@ -160,7 +186,7 @@ def train_prior(
     for _ in range(epochs):
         shuffler.shuffle(order)
         for start in range(0, len(order) - batch_size + 1, batch_size):
-            inputs, gold = collate([data[index] for index in order[start : start + batch_size]], pool)
+            inputs, gold = collate([data[index] for index in order[start : start + batch_size]], pool, most=24, source=shuffler)
             loss = prior_loss(prior(inputs), gold).mean()
             optimizer.zero_grad()
             loss.backward()

@@ -83,9 +83,7 @@ class FakeKblam:
     def _answer(self, text, state, used, nearest, trace) -> Answer:
         mass = 0.6 if used else 0.05
         timing = Timing(ttft_ms=120.0, total_ms=800.0, tokens=len(text.split()))
-        return Answer(
-            text, state != "answered", state, mass, 0.9 if used else 0.1, used, nearest, timing, trace
-        )
+        return Answer(text, state != "answered", state, mass, 0.9 if used else 0.1, used, nearest, timing, trace)
 
     def _trace(self, question: str, text: str, kb, best: int) -> Trace:
         asked, said = question.split(), text.split()

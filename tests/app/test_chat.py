@@ -107,9 +107,22 @@ def test_stop_keeps_the_words_said_so_far(session):
         if session.turns and session.turns[-1].text:
             chat.stop(session)
     turn = session.turns[-1]
-    assert turn.state == "stopped" and 0 < len(turn.text) < len(
-        "The director of Laurel House is Tomasz Wilk."
-    )
+    assert turn.state == "stopped" and 0 < len(turn.text) < len("The director of Laurel House is Tomasz Wilk.")
+
+
+def test_a_large_table_shows_progress_and_can_be_stopped(session, host):
+    session.draft.replace([(f"entity {number}", "property", f"value {number}") for number in range(1_000)])
+    chat.accept(session, None, "What is the property of entity 7?")
+    seen = []
+    for _ in chat.stream(session, host, "kblam", 0.5):
+        if session.turns[-1].encoding and session.turns[-1].open:
+            seen.append(session.turns[-1].encoding)
+            if len(seen) == 3:
+                session.stop()
+    assert seen == [(0, 1000), (256, 1000), (512, 1000)]
+    assert session.turns[-1].state == "stopped" and session.kb.encoded == 512
+    ask(session, host, "What is the property of entity 7?")
+    assert session.turns[-1].state == "answered" and session.kb.encoded == 1000
 
 
 def test_undo_during_an_answer_removes_it(session):

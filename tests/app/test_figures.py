@@ -63,4 +63,4 @@ def test_a_real_trace_reduces_to_a_figure():
     for rows, layer, head in (("answer", None, None), ("question", 9, 2)):
         reduced = trace.heatmap(rows=rows, layer=layer, head=head, top_k=1)
         assert np.allclose(np.asarray(reduced.weights).sum(1), reduced.kb_mass, atol=2e-2)
-        assert heatmap_figure(reduced, FACTS).layout.title.text == reduced.title
+        assert heatmap_figure(reduced, FACTS).layout.title.text.replace("<br>", " ") == reduced.title

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -12,6 +15,7 @@ from app.host import ModelHost
 from app.texts import pick_language, plural, say, static
 from app.texts_en import EN
 from app.texts_ru import RU
+from tests.serving import ROOT
 
 
 def test_only_ask_is_public():
@@ -19,6 +23,16 @@ def test_only_ask_is_public():
     assert list(blocks.get_api_info()["named_endpoints"]) == ["/ask"]
     assert blocks.analytics_enabled is False
     assert launch_options()["ssr_mode"] is False
+
+
+def test_a_port_in_use_is_one_sentence():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(taken.getsockname()[1]), "--adapter", "none"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "--port" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_russian_texts_fill_in_the_same_values():

@@ -28,9 +28,7 @@ SOURCE = Source(0, "Halden Workshop", "director", "Ingrid Solvang", 0.83)
 
 
 def turn_with(state: str, text: str = "Words.", sources=(SOURCE,), mass: float = 0.6) -> Turn:
-    answer = Answer(
-        text, state == "refused", state, mass, 0.9, list(sources), [SOURCE], Timing(210.0, 900.0, 12), None
-    )
+    answer = Answer(text, state == "refused", state, mass, 0.9, list(sources), [SOURCE], Timing(210.0, 900.0, 12), None)
     return Turn("Who?", state, text, answer)
 
 

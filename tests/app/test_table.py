@@ -77,13 +77,9 @@ def test_a_file_that_cannot_be_read_leaves_the_table_and_says_why(session, tmp_p
 
 
 def test_other_encodings_and_formats_are_read(session, tmp_path):
-    imported(
-        session, tmp_path, "latin.csv", "entity,property,value\nCafé Königsee,Größe,12 m²\n".encode("latin-1")
-    )
+    imported(session, tmp_path, "latin.csv", "entity,property,value\nCafé Königsee,Größe,12 m²\n".encode("latin-1"))
     assert session.draft.rows[0].cells == ("Café Königsee", "Größe", "12 m²")
-    imported(
-        session, tmp_path, "wide.tsv", "entity\tproperty\tvalue\nЗавод\tдиректор\tАнна 🎻\n".encode("utf-16")
-    )
+    imported(session, tmp_path, "wide.tsv", "entity\tproperty\tvalue\nЗавод\tдиректор\tАнна 🎻\n".encode("utf-16"))
     assert session.draft.rows[0].cells == ("Завод", "директор", "Анна 🎻")
 
 

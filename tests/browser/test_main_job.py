@@ -50,6 +50,11 @@ def test_what_the_table_does_not_hold_is_refused_with_near_facts(here):
     assert bubble.locator(".kb-fact").count() >= 1
 
 
+def test_a_refusal_still_comes_after_an_answer(here):
+    here.ask(DIRECTOR)
+    expect(here.ask("Who is the director of Linden House?")).to_have_class("kb-turn kb-refused")
+
+
 def test_a_cleared_table_is_told_as_empty(here):
     here.page.click("#kb-clear-table")
     expect(here.rows()).to_have_count(0)

@@ -57,6 +57,16 @@ def test_add_fill_and_delete_rows(here):
     expect(here.cell(count, 2)).to_have_value("Nils Aas")
 
 
+def test_quick_clicks_are_all_carried_out(here):
+    count = here.rows().count()
+    here.page.evaluate("[...document.querySelectorAll('.kb-delete')].slice(0, 5).forEach(button => button.click())")
+    expect(here.rows()).to_have_count(count - 5)
+    for _ in range(5):
+        here.page.click("#kb-undo")
+    expect(here.rows()).to_have_count(count)
+    expect(here.cell(0, 0)).to_have_value("Halden Workshop")
+
+
 def test_the_last_row_can_go(here):
     here.page.click("#kb-clear-table")
     expect(here.rows()).to_have_count(0)
@@ -69,6 +79,7 @@ def test_the_last_row_can_go(here):
 def test_a_half_filled_row_and_a_duplicate_are_said_in_words(here):
     here.cell(0, 2).fill("")
     here.cell(0, 2).blur()
+    expect(here.page.locator("#kb-problems")).to_be_visible()
     expect(here.page.locator("#kb-problems")).to_contain_text("Row 1 has no value")
     expect(here.rows().first).to_have_class("kb-marked")
     here.cell(0, 2).fill("someone")

@@ -1,0 +1,208 @@
+"""The whole answer on a tiny random Llama: drafts, streams, traces, and questions that go wrong."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from kblam_core import decoding
+from kblam_core.answer import MODES, Answer, AskOptions
+from kblam_core.errors import InputError, UnsupportedModelError
+from kblam_core.model import Kblam
+from kblam_core.prompt import EMPTY_TABLE, REFUSAL, Sentences, build_prompt, fact_sentence
+from kblam_core.triples import Triple
+from tests.core.tiny import HEADS, LAYERS, HashEncoder, tiny_adapter, tiny_model
+
+TABLE = [
+    Triple("Halden Workshop", "head", "Ingrid Solberg"),
+    Triple("Halden Workshop", "budget", "4,000 €"),
+    Triple("Linden House", "head", "Aksel Rød 🛠️"),
+    Triple("灯台", "高さ", "31 m"),
+    Triple("Laurel House", "date_built", "1904"),
+]
+QUESTIONS = ("Who is the head of Halden Workshop?", "灯台の高さは?", "head and budget of Halden Workshop", "What is the meaning of life?")
+
+
+def lean(kblam: Kblam, *, gate: float = 0.0, yes: float = 0.0) -> Kblam:
+    """Let the copy gate speak more (or less), and the prior say yes more often."""
+    with torch.no_grad():
+        kblam.adapter.gate.bias.fill_(gate)
+        kblam.adapter.prior.second[-1].bias.add_(yes)
+    return kblam
+
+
+def same(one: Answer, two: Answer) -> None:
+    assert one.text == two.text
+    assert (one.refused, one.state, one.timing.tokens) == (two.refused, two.state, two.timing.tokens)
+    assert one.kb_mass == pytest.approx(two.kb_mass, abs=1e-4)
+    assert one.confidence == pytest.approx(two.confidence, abs=1e-4)
+    facts = [[(source.entity, source.property, source.value) for source in answer.sources] for answer in (one, two)]
+    assert facts[0] == facts[1]
+    assert [source.weight for source in one.sources] == pytest.approx([source.weight for source in two.sources], abs=1e-4)
+
+
+@pytest.mark.parametrize(("gate", "yes"), [(-3.0, 3.0), (-1.0, 3.0), (0.0, 1.0), (4.0, 3.0), (4.0, -9.0)])
+def test_drafts_change_nothing_but_the_speed(kblam, monkeypatch, gate, yes):
+    lean(kblam, gate=gate, yes=yes)
+    base, options = kblam.knowledge_base(TABLE), AskOptions(max_new_tokens=60, trace=True)
+    for question in QUESTIONS:
+        with_drafts = kblam.ask(base, question, options=options)
+        with monkeypatch.context() as patch:
+            patch.setattr(decoding, "DRAFT", 0)
+            without = kblam.ask(base, question, options=options)
+        same(with_drafts, without)
+        assert with_drafts.trace.answer_tokens == without.trace.answer_tokens
+        order = [with_drafts.trace.facts.index(fact) for fact in without.trace.facts]
+        ordered = with_drafts.trace.weights[..., [*order, -2, -1]]
+        np.testing.assert_allclose(ordered, without.trace.weights, atol=2e-3)
+
+
+@pytest.mark.parametrize("family", ["gemma2", "mistral", "phi3"])
+def test_drafts_work_beyond_a_sliding_window(tokenizer, family, monkeypatch):
+    model = tiny_model(family)
+    kblam = lean(Kblam(model, tokenizer, HashEncoder(), tiny_adapter()), gate=-1.0, yes=3.0)
+    base, options = kblam.knowledge_base(TABLE), AskOptions(max_new_tokens=40)
+    drafted = kblam.ask(base, QUESTIONS[0], options=options)
+    monkeypatch.setattr(decoding, "DRAFT", 0)
+    same(drafted, kblam.ask(base, QUESTIONS[0], options=options))
+
+
+@pytest.mark.parametrize("yes", [-9.0, 4.0])
+@pytest.mark.parametrize("mode", MODES)
+def test_pieces_of_the_stream_are_the_answer(kblam, mode, yes):
+    lean(kblam, gate=2.0, yes=yes)
+    base = kblam.knowledge_base(TABLE)
+    for question in QUESTIONS:
+        *pieces, answer = kblam.stream(base, question, options=AskOptions(mode=mode, max_new_tokens=50))
+        assert all(isinstance(piece, str) and piece for piece in pieces)
+        assert "".join(pieces).strip() == answer.text
+        assert answer.refused == (answer.state == "refused")
+        assert answer.timing.tokens <= 50
+        assert 0 <= answer.kb_mass <= 1
+        assert 0 <= answer.confidence <= 1
+        assert len(answer.nearest) == 5
+        assert answer.refused <= (answer.sources == [])
+
+
+def test_a_sure_copy_gate_tells_a_whole_fact_or_the_refusal(kblam):
+    lean(kblam, gate=12.0, yes=9.0)
+    base = kblam.knowledge_base(TABLE)
+    told = kblam.ask(base, QUESTIONS[0])
+    assert told.state == "answered"
+    assert told.sources[0].index in range(5)
+    assert told.text.startswith(fact_sentence(base.triples[told.sources[0].index]))
+    lean(kblam, yes=-40.0)
+    refused = kblam.ask(base, QUESTIONS[0])
+    assert refused.text == REFUSAL
+    assert refused.refused
+    assert refused.sources == []
+    assert refused.confidence < 0.5
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_order_of_the_table_does_not_matter(kblam, mode):
+    lean(kblam, gate=1.0, yes=3.0)
+    options = AskOptions(mode=mode, max_new_tokens=40)
+    order = [3, 1, 4, 0, 2]
+    one, two = kblam.knowledge_base(TABLE), kblam.knowledge_base([TABLE[row] for row in order])
+    for question in QUESTIONS[:3]:
+        first, second = kblam.ask(one, question, options=options), kblam.ask(two, question, options=options)
+        same(first, second)
+        assert [source.index for source in first.sources] == [order[source.index] for source in second.sources]
+
+
+def test_trace_rows_sum_to_one(kblam):
+    lean(kblam, gate=0.0, yes=3.0)
+    answer = kblam.ask(kblam.knowledge_base(TABLE), QUESTIONS[0], options=AskOptions(trace=True, max_new_tokens=30))
+    trace = answer.trace
+    tokens = len(trace.question_tokens) + len(trace.answer_tokens)
+    assert "".join(trace.question_tokens) == QUESTIONS[0]
+    assert len(trace.answer_tokens) == answer.timing.tokens
+    assert trace.layers == list(LAYERS)
+    assert sorted(trace.facts) == list(range(5))
+    assert trace.weights.shape == (len(LAYERS), HEADS, tokens, 5 + 2)
+    assert trace.weights.dtype == np.float16
+    np.testing.assert_allclose(trace.weights.astype(np.float32).sum(-1), 1, atol=5e-3)
+    mass = 1 - trace.weights[:, :, len(trace.question_tokens) :, -1].astype(np.float32)
+    assert mass.mean() == pytest.approx(answer.kb_mass, abs=5e-3)
+    for choice in ({}, {"layer": LAYERS[1]}, {"head": 2}, {"layer": LAYERS[0], "head": 0, "rows": "question"}):
+        heatmap = trace.heatmap(**choice, top_k=2)
+        assert heatmap.weights.shape == (len(heatmap.tokens), 3)
+        np.testing.assert_allclose(heatmap.weights.sum(1), heatmap.kb_mass, atol=5e-3)
+
+
+@pytest.mark.parametrize("choice", [{"layer": 1}, {"head": HEADS}, {"head": -1}, {"rows": "both"}])
+def test_a_heatmap_of_what_is_not_there_is_refused_in_words(kblam, choice):
+    trace = kblam.ask(kblam.knowledge_base(TABLE), QUESTIONS[0], options=AskOptions(trace=True, max_new_tokens=3)).trace
+    with pytest.raises(InputError):
+        trace.heatmap(**choice)
+
+
+def test_an_empty_table_says_so(kblam):
+    *pieces, answer = kblam.stream(kblam.knowledge_base(), "Who?")
+    assert pieces == [EMPTY_TABLE]
+    assert (answer.state, answer.text, answer.sources) == ("empty_table", EMPTY_TABLE, [])
+
+
+@pytest.mark.parametrize(("question", "message"), [("", "empty"), (" \n\t", "empty"), ("why " * 3000, "11,999 characters; at most 2,000")])
+def test_a_question_that_cannot_be_asked_is_said_in_words(kblam, question, message):
+    with pytest.raises(InputError, match=message):
+        kblam.ask(kblam.knowledge_base(TABLE), question)
+
+
+@pytest.mark.parametrize("question", ["?", "<|im_end|>", "${1} {{x}} <b>", "🛠️", "\u200b", "a\x00b", "y" * 2000])
+def test_odd_questions_get_an_answer(kblam, question):
+    assert kblam.ask(kblam.knowledge_base(TABLE), question, options=AskOptions(max_new_tokens=4)).state in ("answered", "refused")
+
+
+def test_a_shortlist_of_all_facts_is_the_dense_method(kblam):
+    base = kblam.knowledge_base(TABLE)
+    dense = kblam.ask(base, QUESTIONS[0], options=AskOptions(mode="no-shortlist", max_new_tokens=30))
+    same(kblam.ask(base, QUESTIONS[0], options=AskOptions(top_k=5, max_new_tokens=30)), dense)
+    assert len(kblam.ask(base, QUESTIONS[0], options=AskOptions(top_k=2, max_new_tokens=3)).nearest) == 2
+
+
+def test_an_edit_is_answered_from_at_once(kblam):
+    lean(kblam, gate=12.0, yes=9.0)
+    base = kblam.knowledge_base(TABLE[:1])
+    assert kblam.ask(base, QUESTIONS[0]).text == "The head of Halden Workshop is Ingrid Solberg."
+    base.edit(0, Triple("Halden Workshop", "head", "Bo"))
+    assert kblam.ask(base, QUESTIONS[0]).text == "The head of Halden Workshop is Bo."
+
+
+def test_a_stream_that_waits_does_not_hold_up_the_next_visitor(kblam):
+    lean(kblam, gate=12.0, yes=9.0)
+    base, answers = kblam.knowledge_base(TABLE), []
+    waiting = kblam.stream(base, QUESTIONS[0])
+    next(waiting)
+    other = threading.Thread(target=lambda: answers.append(kblam.ask(base, QUESTIONS[1])), daemon=True)
+    other.start()
+    other.join(timeout=3)
+    finished = bool(answers)
+    waiting.close()
+    other.join(timeout=10)
+    assert finished
+
+
+def test_the_prompt_holds_the_question_and_says_where(tokenizer):
+    for question in ("Who runs it?", "  灯台の高さは? ", "user"):
+        prompt = build_prompt(tokenizer, question)
+        assert tokenizer.decode(prompt.ids[prompt.start : prompt.end]) == question.strip()
+    sentences = Sentences(tokenizer)
+    assert sentences.end == tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert tokenizer.decode(sentences.fact(TABLE[4], first=False)) == " The date built of Laurel House is 1904."
+
+
+def test_parts_that_do_not_fit_are_refused(tokenizer):
+    with pytest.raises(UnsupportedModelError, match="trained with the encoder 'others'"):
+        Kblam(tiny_model(), tokenizer, HashEncoder(), tiny_adapter(encoder="others"))
+
+
+def test_the_plain_backbone_answers_without_a_table(kblam):
+    text, timing = kblam.generate_text([{"role": "user", "content": "Hello"}], max_new_tokens=5)
+    assert isinstance(text, str)
+    assert timing.tokens <= 5
+    assert 0 < timing.ttft_ms <= timing.total_ms

@@ -1,0 +1,111 @@
+"""Nothing of the evaluation tables may be in the training material: no question, no fact, no property kept for evaluation."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from kblam_core.prior import readable
+from kblam_core.training.catalogue import generic_questions, glosses, load_catalogue, unrelated_messages
+from kblam_core.training.generator import Generator
+
+FOLDER = Path(__file__).parents[2] / "assets" / "evaluation"
+# Property names that no training domain may use; they are listed for the catalogue's authors too.
+RESERVED = """atomic number, symbol, melting point, boiling point, electron configuration, discoverer, status meaning, media type, orbital
+period, moons, spectral class, constellation, distance from the sun, surface gravity, code point, script, writing direction, number of
+speakers, language family, provenance, accession number, curator, gallery, conservation status, dosage, contraindication, side effect,
+pollinator, gestation period, wingspan, time signature, key signature, opus number, half-life""".replace("\n", " ").split(", ")
+
+
+def plain(text: str) -> str:
+    return re.sub(r"[\W_]+", " ", text.casefold()).strip()
+
+
+@pytest.fixture(scope="module")
+def facts() -> set[tuple[str, str, str]]:
+    found = set()
+    for path in FOLDER.glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            found |= {(row["entity"], row["property"], row["value"]) for row in csv.DictReader(file)}
+    assert len(found) > 500
+    return found
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[dict]:
+    found = [json.loads(line) for path in FOLDER.glob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(found) >= 300
+    return found
+
+
+@pytest.fixture(scope="module")
+def samples() -> list:
+    return [sample for seed in (0, 1, 2) for _ in range(12) for sample in Generator(seed).samples(12)]
+
+
+def test_no_question_is_a_catalogue_wording_with_its_entity(asked):
+    questions = {plain(one["question"]) for one in asked} - {""}
+    # Filling the wordings with the entities in all ways makes half a million texts; asking which fill could give a question does not.
+    wordings = {
+        domain.name: {plain(wording) for property_ in domain.properties for wording in property_.questions} for domain in load_catalogue()
+    }
+    general = {plain(pattern.replace("{p}", readable(name))) for pattern in generic_questions() for name in _names()}
+    clashes = []
+    for domain in load_catalogue():
+        for entity in {plain(entity) for entity in domain.entities} - {""}:
+            for question in questions:
+                if entity in question:
+                    emptied = {question[: m.start()] + "e" + question[m.end() :] for m in re.finditer(re.escape(entity), question)}
+                    clashes += [(domain.name, question) for wording in emptied if wording in wordings[domain.name] or wording in general]
+    assert not clashes
+
+
+def _names() -> set[str]:
+    return {name for domain in load_catalogue() for property_ in domain.properties for name in (*property_.names, *property_.neighbours)}
+
+
+def test_no_question_is_among_the_unrelated_messages(asked):
+    messages = {plain(message) for message in unrelated_messages()}
+    assert sorted({one["question"] for one in asked if plain(one["question"]) in messages}) == []
+
+
+def test_no_generated_sample_holds_a_question_or_a_fact(asked, facts, samples):
+    questions = {plain(one["question"]) for one in asked} - {plain(message) for message in unrelated_messages()}
+    assert not {sample.question for sample in samples if plain(sample.question) in questions}
+    held = {tuple(map(plain, fact)) for fact in facts}
+    made = {tuple(map(plain, (triple.entity, triple.property, triple.value))) for sample in samples for triple in sample.triples}
+    assert not held & made
+
+
+def test_no_fact_can_be_drawn_from_the_catalogue(facts):
+    clashes = []
+    for domain in load_catalogue():
+        entities = {plain(entity) for entity in domain.entities}
+        for property_ in domain.properties:
+            names = {plain(readable(name)) for name in (*property_.names, *property_.neighbours)}
+            values = {plain(value) for value in property_.values}
+            clashes += [
+                fact for fact in facts if plain(fact[0]) in entities and plain(readable(fact[1])) in names and plain(fact[2]) in values
+            ]
+    assert not clashes
+
+
+def test_no_fact_is_a_dictionary_entry(facts):
+    entries = {(plain(word), plain(gloss)) for word, gloss in glosses()}
+    assert not [fact for fact in facts if (plain(fact[0]), plain(fact[2])) in entries and plain(fact[2])]
+
+
+def test_no_reserved_property_is_in_the_catalogue():
+    reserved = {plain(name) for name in RESERVED}
+    taken = {
+        (domain.name, name)
+        for domain in load_catalogue()
+        for property_ in domain.properties
+        for name in property_.names
+        if plain(readable(name)) in reserved
+    }
+    assert not taken

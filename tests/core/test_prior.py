@@ -1,0 +1,167 @@
+"""The question prior: candidates, readings, logits, and a loss that falls."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kblam_core.lexical import LEXICAL_FEATURES
+from kblam_core.prior import FLOOR, RESIDUALS, PriorInputs, QuestionPrior, answerable, candidates, prior_loss, read, readable
+from kblam_core.triples import Triple
+from tests.core.tiny import ENCODER_WIDTH
+
+TABLE = [
+    Triple("Linden House", "head", "Ann"),
+    Triple("Laurel House", "head", "Bo"),
+    Triple("Linden House", "date_built", "1904"),
+]
+
+
+def random_inputs(batch: int = 3, count: int = 6, *, seed: int = 0) -> PriorInputs:
+    source = torch.Generator().manual_seed(seed)
+
+    def units(*shape: int) -> torch.Tensor:
+        return torch.nn.functional.normalize(torch.randn(*shape, ENCODER_WIDTH, generator=source), dim=-1)
+
+    return PriorInputs(
+        question=units(batch),
+        readings=units(batch, 3),
+        reading_of=torch.randint(0, 3, (batch, count), generator=source),
+        names=units(batch, 4),
+        name_of=torch.randint(0, 4, (batch, count), generator=source),
+        **{name: units(batch, count) for name in ("key", "entity", "value")},
+        lexical=torch.rand(batch, count, len(LEXICAL_FEATURES), generator=source),
+        group=torch.randint(0, 3, (batch, count), generator=source),
+        padding=torch.zeros(batch, count, dtype=torch.bool),
+    )
+
+
+def pick(inputs: PriorInputs, rows: slice, columns) -> PriorInputs:
+    def cut(name: str) -> torch.Tensor:
+        part = getattr(inputs, name)[rows]
+        return part if name in ("question", "readings", "names") else part[:, columns]
+
+    return PriorInputs(**{field.name: cut(field.name) for field in fields(PriorInputs)})
+
+
+def prior() -> QuestionPrior:
+    torch.manual_seed(0)
+    made = QuestionPrior(ENCODER_WIDTH).eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("date_built", "date built"),
+        ("keeperName", "keeper Name"),
+        ("Height (m)", "Height (m)"),
+        ("head", "head"),
+        ("_", "_"),
+        ("ПолноеИмя", "ПолноеИмя"),
+    ],
+)
+def test_property_names_become_words(name, expected):
+    assert readable(name) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 1000))
+def test_candidates_are_the_best_in_order(triples, count, seed):
+    source = np.random.default_rng(seed)
+    keys, question, coverage = source.standard_normal((triples, 4)), source.standard_normal(4), source.random(triples)
+    found = candidates(question, keys, coverage, count)
+    score = keys @ question + 0.5 * coverage
+    assert len(found) == min(triples, count)
+    np.testing.assert_allclose(score[found], np.sort(score)[::-1][:count])
+
+
+def test_a_question_is_read_once_per_entity():
+    reading = read("Who is the head of Linden House?", TABLE)
+    assert reading.texts[0] == "Who is the head of Linden House?"
+    assert reading.texts[reading.which[0]] == "Who is the head of it?"
+    assert reading.which[0] == reading.which[2] != reading.which[1]
+    assert reading.group.tolist() == [0, 1, 0]
+    assert reading.lexical.shape == (3, len(LEXICAL_FEATURES))
+    assert reading.lexical.dtype == np.float32
+    assert not np.allclose(reading.lexical[0], reading.lexical[1])
+
+
+def test_readings_are_limited_in_number():
+    table = [Triple(f"word{letter}", "p", "v") for letter in "abcdefghijklmnopqrst"]
+    reading = read(" ".join(triple.entity for triple in table), table)
+    assert len(reading.texts) <= RESIDUALS
+    assert reading.which.max() < len(reading.texts)
+
+
+def test_nothing_to_read_is_no_error():
+    assert read("Who?", []).lexical.shape == (0, len(LEXICAL_FEATURES))
+    assert read("", TABLE).texts == [""]
+
+
+@torch.no_grad()
+def test_order_and_padding_of_candidates_do_not_matter():
+    network, inputs = prior(), random_inputs()
+    logits = network(inputs)
+    assert logits.std() > 0.001
+    order = torch.tensor([4, 2, 0, 5, 1, 3])
+    torch.testing.assert_close(network(pick(inputs, slice(None), order)), logits[:, order], atol=1e-5, rtol=1e-4)
+    inputs.padding[1, 4:] = True
+    padded = network(inputs)
+    assert (padded[1, 4:] == FLOOR).all()
+    torch.testing.assert_close(padded[1:2, :4], network(pick(inputs, slice(1, 2), slice(0, 4))), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(padded[0], logits[0])
+
+
+@torch.no_grad()
+def test_logits_are_bounded():
+    network, inputs = prior(), random_inputs()
+    inputs.lexical *= 1e4
+    logits = network(inputs)
+    assert logits.abs().max() <= 10
+
+
+def test_answerable_stands_against_nothing():
+    assert answerable(torch.tensor([[0.0, -50.0]])).item() == pytest.approx(0.5)
+    assert answerable(torch.full((1, 4), FLOOR)).item() < 0.001
+    assert answerable(torch.tensor([[FLOOR, 6.0]])).item() > 0.99
+
+
+def test_the_loss_prefers_the_right_triple_and_none_where_none_answers():
+    gold = torch.tensor([[1, 0, 0], [0, 0, 0]])
+    right = prior_loss(torch.tensor([[6.0, -6, -6], [-6.0, -6, -6]]), gold)
+    wrong = prior_loss(torch.tensor([[-6.0, 6, -6], [6.0, -6, -6]]), gold)
+    assert right.shape == (2,)
+    assert (right < 0.05).all()
+    assert (wrong > 5).all()
+    two = prior_loss(torch.tensor([[6.0, 6, -6]]), torch.tensor([[1, 1, 0]]))
+    assert two.item() < 0.05
+
+
+def test_the_loss_falls_in_a_few_steps():
+    torch.manual_seed(0)
+    network, inputs = QuestionPrior(ENCODER_WIDTH), random_inputs(24, 6)
+    gold = torch.zeros(24, 6, dtype=torch.bool)
+    gold[torch.arange(16), torch.arange(16) % 6] = True  # the last eight have no answer
+    inputs.lexical[..., 0] = 0.2
+    inputs.lexical[..., 0][gold] = 1.0
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(40):
+        loss = prior_loss(network(inputs), gold).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.3 * losses[0]
+    logits = network.eval()(inputs)
+    assert (logits.argmax(-1)[:16] == torch.arange(16) % 6).float().mean() > 0.9
+    assert (answerable(logits)[16:] < 0.5).float().mean() > 0.9
