@@ -1,10 +1,10 @@
 """KBLaM: facts in the attention of a frozen language model (arXiv 2410.10450).
 
-    from kblam_core import Kblam, Triple
+from kblam_core import Kblam, Triple
 
-    kblam = Kblam.load()
-    kb = kblam.knowledge_base([Triple("Halden Workshop", "head", "Ingrid Solberg")])
-    print(kblam.ask(kb, "Who runs the Halden Workshop?").text)
+kblam = Kblam.load()
+kb = kblam.knowledge_base([Triple("Halden Workshop", "head", "Ingrid Solberg")])
+print(kblam.ask(kb, "Who runs the Halden Workshop?").text)
 """
 
 from typing import TYPE_CHECKING
@@ -40,11 +40,19 @@ _LATER = {
 }
 
 __all__ = [
+    "Answer",
+    "AskOptions",
+    "Heatmap",
     "InputError",
+    "Kblam",
     "KblamError",
+    "KnowledgeBase",
     "MissingWeightsError",
     "Problem",
+    "Source",
     "Table",
+    "Timing",
+    "Trace",
     "Triple",
     "UnsupportedModelError",
     "clean_rows",
@@ -52,7 +60,6 @@ __all__ = [
     "read_table",
     "triples_to_csv",
     "write_table",
-    *_LATER,
 ]
 
 

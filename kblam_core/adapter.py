@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -50,9 +50,7 @@ class KblamAdapter(nn.Module):
         width = len(config.layers) * config.heads * config.head_width
         self.key_map = nn.Linear(config.encoder_width, width)
         self.value_map = nn.Linear(config.encoder_width, width)
-        self.query_heads = nn.ModuleList(
-            nn.Linear(config.hidden, config.heads * config.head_width, bias=False) for _ in config.layers
-        )
+        self.query_heads = nn.ModuleList(nn.Linear(config.hidden, config.heads * config.head_width, bias=False) for _ in config.layers)
         self.prior_scale = nn.ModuleList(nn.Linear(config.hidden, config.heads) for _ in config.layers)
         self.prior_offset = nn.Parameter(torch.zeros(len(config.layers), config.heads))
         self.copy_mix = nn.Parameter(torch.zeros(len(config.layers), config.heads))
@@ -151,6 +149,6 @@ class KblamAdapter(nn.Module):
             raise MissingWeightsError(
                 f"No adapter in {folder}: it needs adapter.json and adapter.safetensors. Train one with `python -m kblam_core train`."
             ) from error
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
             raise InputError(f"The adapter in {folder} could not be read: {str(error).splitlines()[0]}") from error
         return adapter.eval().requires_grad_(False)

@@ -112,11 +112,7 @@ def _load_from_hub(backbone: Backbone, dtype: torch.dtype, earlier: str = "") ->
         tokenizer = AutoTokenizer.from_pretrained(backbone.repo)
         model = AutoModelForCausalLM.from_pretrained(backbone.repo, dtype=dtype, attn_implementation="eager")
     except (OSError, ValueError) as error:
-        access = (
-            f" It is gated: accept its licence at https://huggingface.co/{backbone.repo} and set HF_TOKEN."
-            if backbone.gated
-            else ""
-        )
+        access = f" It is gated: accept its licence at https://huggingface.co/{backbone.repo} and set HF_TOKEN." if backbone.gated else ""
         raise MissingWeightsError(
             f"The weights of '{backbone.name}' could not be loaded from the Hugging Face Hub ({backbone.repo}).{access} "
             f"Check the network, or pass a local folder that holds them. {earlier}".strip()

@@ -67,9 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("KBLAM_TRACEBACK"):
             raise
         kind = type(error).__name__
-        return _fail(
-            f"This is a bug in kblam_core ({kind}: {error}). Run again with KBLAM_TRACEBACK=1 to see where."
-        )
+        return _fail(f"This is a bug in kblam_core ({kind}: {error}). Run again with KBLAM_TRACEBACK=1 to see where.")
 
 
 def _help_for(arguments: Sequence[str]) -> str:

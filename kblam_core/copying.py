@@ -26,6 +26,7 @@ class CopyState:
     refused: bool = False
     _position: int = 0
     _alive: list[int] | None = None  # None: before the first token of a sentence
+    _shares: np.ndarray | None = None  # those of the last distribution
 
     def _sentence(self, source: int) -> Sequence[int]:
         if source == REFUSE:
@@ -43,6 +44,7 @@ class CopyState:
 
     def distribution(self, shares: np.ndarray, answerable: float) -> dict[int, float]:
         """Next token -> probability; empty when the answer follows no sentence. shares (M,): KB attention within the table."""
+        self._shares = shares
         if self._alive is None and (self.used or self.refused):
             left = [fact for fact in range(len(self.firsts)) if fact not in self.used]
             go_on = max((float(self.more[fact]) for fact in left), default=0.0) if not self.refused else 0.0
@@ -71,7 +73,10 @@ class CopyState:
         alive = [source for source in self.sources() if self._sentence(source)[self._position] == token]
         self._position += 1
         done = [source for source in alive if len(self._sentence(source)) == self._position]
-        if done and len(alive) >= 1:
+        longer = [source for source in alive if source not in done]
+        if longer and done and REFUSE not in done and self._share(longer) > self._share(done):
+            done, alive = [], longer  # one sentence ends where another goes on, and attention is on the other
+        if done:
             # Two facts with one sentence cannot be told apart; both are used up.
             if REFUSE in done:
                 self.refused = True
@@ -79,6 +84,9 @@ class CopyState:
             self._alive, self._position = None, 0
             return
         self._alive = alive
+
+    def _share(self, facts: Sequence[int]) -> float:
+        return max((float(self._shares[fact]) for fact in facts if fact != REFUSE), default=0.0) if self._shares is not None else 0.0
 
     def remainder(self, shares: np.ndarray) -> list[int]:
         """The rest of the likeliest sentence, as a draft that may be checked in one pass."""

@@ -61,8 +61,7 @@ def attach(model: torch.nn.Module, adapter: KblamAdapter) -> None:
     model.set_attn_implementation(ATTENTION_NAME)
     slots = {layer: slot for slot, layer in enumerate(adapter.config.layers)}
     model._kblam_handles = [
-        module.register_forward_pre_hook(_hook(adapter, slots.get(index)), with_kwargs=True)
-        for index, module in enumerate(modules)
+        module.register_forward_pre_hook(_hook(adapter, slots.get(index)), with_kwargs=True) for index, module in enumerate(modules)
     ]
     _let_generate_pass_knowledge(model)
 

@@ -61,7 +61,7 @@ def decode(
     token). copy: the copy state, None to switch the copy gate off. `refusal` is the refusal's token ids, `end` ends an answer.
     """
     device = next(adapter.parameters()).device
-    cache = DynamicCache(config=model.config)
+    cache = DynamicCache()  # full layers: a sliding one cannot forget a rejected draft; the mask slides all the same
     stops = {end, *_as_list(model.generation_config.eos_token_id)}
     inputs = list(prompt.ids)
     draft: list[int] = []

@@ -13,12 +13,14 @@ from safetensors.numpy import save_file
 from kblam_core.encoders import SentenceEncoder
 from kblam_core.errors import InputError
 from kblam_core.lexical import EntityIndex
-from kblam_core.prior import readable
+from kblam_core.prior import readable, statement
 from kblam_core.triples import Triple, clean_rows
+
+STATEMENTS_AHEAD = 2_000  # larger tables encode the statements of a question's candidates when they are first asked for
 
 
 class KnowledgeBase:
-    """triples and, row by row, key_vectors and value_vectors (M, E) float32; entity and property vectors by text."""
+    """triples and, row by row, key_vectors and value_vectors (M, E) float32; entity, property and statement vectors by text."""
 
     def __init__(self, encoder: SentenceEncoder, triples: Sequence[Triple] = ()) -> None:
         self.encoder = encoder
@@ -42,11 +44,9 @@ class KnowledgeBase:
         rows = np.array([row_of.get(triple, -1) for triple in triples], dtype=np.int64)
         fresh = np.flatnonzero(rows < 0)
         texts = [triples[row].key_text for row in fresh] + [triples[row].value_text for row in fresh]
-        names = list(
-            dict.fromkeys(
-                name for row in fresh for name in (triples[row].entity, readable(triples[row].property)) if name not in self._named
-            )
-        )
+        ahead = len(triples) <= STATEMENTS_AHEAD
+        names = dict.fromkeys(name for row in fresh for name in _names(triples[row], with_statement=ahead))
+        names = [name for name in names if name not in self._named]
         encoded = self.encoder.encode(texts + names)
         count = len(fresh)
         key_vectors = np.empty((len(triples), self.encoder.width), dtype=np.float32)
@@ -80,12 +80,11 @@ class KnowledgeBase:
         return [
             row
             for row, triple in enumerate(self.triples)
-            if triple.entity.casefold() == entity.casefold()
-            and (property_ is None or triple.property.casefold() == property_.casefold())
+            if triple.entity.casefold() == entity.casefold() and (property_ is None or triple.property.casefold() == property_.casefold())
         ]
 
     def named_vectors(self, names: Sequence[str]) -> np.ndarray:
-        """(len(names), E): vectors of entities and of readable property names; encodes those not met before."""
+        """(len(names), E): vectors of entities, readable property names and statements; encodes those not met before."""
         missing = list(dict.fromkeys(name for name in names if name not in self._named))
         if missing:
             self._named.update(zip(missing, self.encoder.encode(missing), strict=True))
@@ -99,7 +98,8 @@ class KnowledgeBase:
         """Write triples and vectors (float16) as one safetensors file; `load` reads it without encoding anything."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        names = list(self._named)
+        needed = {name for triple in self.triples for name in _names(triple, with_statement=True)}
+        names = [name for name in self._named if name in needed]  # nothing that was removed
         tensors = {
             "key_vectors": self.key_vectors.astype(np.float16),
             "value_vectors": self.value_vectors.astype(np.float16),
@@ -150,6 +150,12 @@ class KnowledgeBase:
             raise InputError("A fact needs an entity, a property and a value; at least one of them is empty.")
         if any(row != but for row in self.find(triple.entity, triple.property)):
             raise InputError(f"'{triple.entity}' already has a '{triple.property}'; edit that fact instead.")
+
+
+def _names(triple: Triple, *, with_statement: bool) -> list[str]:
+    """What the question prior compares with a question, besides key and value."""
+    names = [triple.entity, readable(triple.property)]
+    return [*names, statement(triple)] if with_statement else names
 
 
 def _pack(texts: Sequence[str]) -> np.ndarray:

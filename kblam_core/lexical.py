@@ -12,13 +12,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
 # Scripts written without spaces are taken character by character; symbols and emoji count as words of their own.
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+[+#]*|[^\w\s.,;:!?'\"’‘“”()\[\]{{}}<>/\\|@#$%^&*+=~`_-]")
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
+SMALL = 0.43  # "of", "the", "with" and the like are less rare than this
 MATCHED = 0.8  # two words whose spelling agrees this far are taken for the same word
 
 LEXICAL_FEATURES = (
@@ -74,14 +75,9 @@ def rarity(word: str) -> float:
 
 @lru_cache(maxsize=100_000)
 def words(text: str) -> Words:
-    """Split a text into words. "Workshop's" counts as "workshop", "keeperName" and "date_built" as two words."""
+    """Split a text into words. "Workshop's" counts as "workshop", "date_built" as two words, "GitHub" as one."""
     text = _POSSESSIVE.sub(lambda match: " " * len(match.group()), text)
-    spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", "\u200b", text) if "_" in text or " " not in text else text
-    found = []
-    shift = 0
-    for match in _WORD.finditer(spaced):
-        shift = spaced.count("\u200b", 0, match.start())
-        found.append((match.group(), match.start() - shift, match.end() - shift))
+    found = [(match.group(), *match.span()) for match in _WORD.finditer(text)]
     folded = tuple(fold(word) for word, _, _ in found)
     return Words(
         folded=folded,
@@ -96,7 +92,7 @@ def similarity(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
     """(len(left), len(right)) spelling similarity in 0..1; words with digits agree wholly or not at all."""
     if not left or not right:
         return np.zeros((len(left), len(right)), dtype=np.float32)
-    matrix = cdist(left, right, scorer=Levenshtein.normalized_similarity, dtype=np.float32)
+    matrix = cdist(left, right, scorer=OSA.normalized_similarity, dtype=np.float32)
     digits = np.array([any(letter.isdigit() for letter in word) for word in left])[:, None]
     digits = digits | np.array([any(letter.isdigit() for letter in word) for word in right])[None, :]
     short = np.array([len(word) < 4 for word in left])[:, None] | np.array([len(word) < 4 for word in right])[None, :]
@@ -128,7 +124,7 @@ class Alignment:
         matrix = self.matrix(entity)
         taken = matrix.max(1) >= MATCHED
         # Small words ("of", "the") belong to the mention only between two of its other words.
-        strong = taken & (self.words.rarity > 0.35)
+        strong = taken & (self.words.rarity > SMALL)
         if strong.any():
             first, last = np.flatnonzero(strong)[[0, -1]]
             if last - first <= 2 * len(found.folded):
@@ -142,7 +138,7 @@ class Alignment:
     def features(self, entity: str, property_: str, value: str, taken: np.ndarray) -> list[float]:
         """The LEXICAL_FEATURES of one triple; `taken` are the question words that its entity explains."""
         asked = self.words
-        entity_words, property_words, value_words = words(entity), words(property_), words(value)
+        entity_words, value_words = words(entity), words(value)
         count = len(asked.folded)
         if not count:
             return [0.0] * len(LEXICAL_FEATURES)

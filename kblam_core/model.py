@@ -19,8 +19,9 @@ from kblam_core.copying import CopyState
 from kblam_core.decoding import Prefill, Step, decode
 from kblam_core.encoders import SentenceEncoder, load_encoder
 from kblam_core.errors import InputError, MissingWeightsError, UnsupportedModelError
+from kblam_core.followup import complete
 from kblam_core.knowledge_base import KnowledgeBase
-from kblam_core.prior import CANDIDATES, FLOOR, PriorInputs, answerable, candidates, read, readable
+from kblam_core.prior import CANDIDATES, FLOOR, PriorInputs, candidates, read, readable, statement
 from kblam_core.prompt import EMPTY_TABLE, REFUSAL, Sentences, build_prompt, chat_text
 from kblam_core.trace import TraceRecorder
 from kblam_core.triples import Triple
@@ -75,9 +76,7 @@ class Kblam:
         trained = KblamAdapter.load(folder)
         dtype = torch.bfloat16 if device == "cuda" else torch.float32
         model, tokenizer = load_backbone(backbone, dtype=dtype)
-        return cls(
-            model.to(device), tokenizer, load_encoder(encoder or trained.config.encoder, device=device), trained.to(device)
-        )
+        return cls(model.to(device), tokenizer, load_encoder(encoder or trained.config.encoder, device=device), trained.to(device))
 
     @property
     def kb_layers(self) -> list[int]:
@@ -137,12 +136,17 @@ class Kblam:
             yield EMPTY_TABLE
             yield Answer(EMPTY_TABLE, False, "empty_table", 0.0, 0.0, [], [], Timing(_ms(started), _ms(started), 0))
             return
-        rows, logits = self.rank(kb, question, history=history, options=options)
+        question = complete(kb, question, history)
+        rows, logits = self.rank(kb, question, options=options)
         yield from self._generate(kb, question, rows, logits, options, started)
 
     @torch.inference_mode()
     def rank(
-        self, kb: KnowledgeBase, question: str, *, history: Sequence[tuple[str, str]] = (), options: AskOptions = AskOptions()  # noqa: B008
+        self,
+        kb: KnowledgeBase,
+        question: str,
+        *,
+        options: AskOptions = AskOptions(),  # noqa: B008
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The shortlist: rows of the base (most promising first) and their prior logits (None without the prior)."""
         if not options.prior and not options.shortlist:
@@ -151,12 +155,6 @@ class Kblam:
             scores = kb.key_vectors @ self.encoder.encode([question])[0]
             return np.argsort(-scores, kind="stable")[: options.top_k], None
         rows, logits = self._prior(kb, question, options)
-        if history and float(answerable(torch.from_numpy(logits)[None])) < options.threshold:
-            # A follow-up ("and its budget?") names no entity: read it together with the question before.
-            asked = f"{question} ({history[-1][0].strip()[:MAX_QUESTION]})"
-            again, better = self._prior(kb, asked, options)
-            if answerable(torch.from_numpy(better)[None]) > answerable(torch.from_numpy(logits)[None]):
-                return again, better
         return rows, logits
 
     def _prior(self, kb: KnowledgeBase, question: str, options: AskOptions) -> tuple[np.ndarray, np.ndarray]:
@@ -183,6 +181,7 @@ class Kblam:
             key=tensor(kb.key_vectors[chosen]),
             entity=tensor(kb.named_vectors([triple.entity for triple in triples])),
             value=tensor(kb.value_vectors[chosen]),
+            statement=tensor(kb.named_vectors([statement(triple) for triple in triples])),
             lexical=tensor(reading.lexical),
             group=tensor(reading.group),
             padding=torch.zeros(1, len(chosen), dtype=torch.bool, device=self.device),
@@ -212,35 +211,35 @@ class Kblam:
         prefill: Prefill | None = None
         ids: list[int] = []
         text, first_at = "", None
-        with self._lock:
-            for part in decode(
-                self.backbone,
-                self.adapter,
-                prompt,
-                knowledge,
-                copy=copy,
-                answerable=sure,
-                refusal=self._sentences.refusal,
-                end=self._sentences.end,
-                max_new_tokens=options.max_new_tokens,
-            ):
-                if isinstance(part, Prefill):
-                    prefill = part
-                    if recorder:
-                        asked = [self._show(token) for token in prompt.ids[prompt.start : prompt.end]]
-                        recorder.question(asked, part.kb_weights[:, :, prompt.start : prompt.end])
-                    continue
-                first_at = first_at or _ms(started)
-                steps.append(part)
-                ids.append(part.token)
+        parts = decode(
+            self.backbone,
+            self.adapter,
+            prompt,
+            knowledge,
+            copy=copy,
+            answerable=sure,
+            refusal=self._sentences.refusal,
+            end=self._sentences.end,
+            max_new_tokens=options.max_new_tokens,
+        )
+        for part in self._in_turns(parts):
+            if isinstance(part, Prefill):
+                prefill = part
                 if recorder:
-                    recorder.answer(self._show(part.token), part.kb_weights)
-                whole = self.tokenizer.decode(ids, skip_special_tokens=True)
-                if whole.endswith("\ufffd"):  # a character whose bytes are not all there yet
-                    continue
-                if len(whole) > len(text):
-                    yield whole[len(text) :]
-                    text = whole
+                    asked = [self._show(token) for token in prompt.ids[prompt.start : prompt.end]]
+                    recorder.question(asked, part.kb_weights[:, :, prompt.start : prompt.end])
+                continue
+            first_at = first_at or _ms(started)
+            steps.append(part)
+            ids.append(part.token)
+            if recorder:
+                recorder.answer(self._show(part.token), part.kb_weights)
+            whole = self.tokenizer.decode(ids, skip_special_tokens=True)
+            if whole.endswith("\ufffd"):  # a character whose bytes are not all there yet
+                continue
+            if len(whole) > len(text):
+                yield whole[len(text) :]
+                text = whole
         timing = Timing(first_at or _ms(started), _ms(started), len(steps))
         refused = text.strip().startswith(REFUSAL[:20])
         shares = prefill.shares
@@ -256,6 +255,15 @@ class Kblam:
             timing=timing,
             trace=recorder.finish() if recorder else None,
         )
+
+    def _in_turns(self, parts: Iterator[Prefill | Step]) -> Iterator[Prefill | Step]:
+        """One token at a time under the lock: a stream whose reader pauses or goes away holds up nobody."""
+        while True:
+            with self._lock:
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
 
     def _copy_state(self, triples: list[Triple], logits: np.ndarray | None) -> CopyState:
         more = np.zeros(len(triples)) if logits is None else 1 / (1 + np.exp(-logits))

@@ -14,7 +14,7 @@ EMPTY_TABLE = "The table is empty, so there is nothing to answer from. Add a fac
 
 
 def fact_sentence(triple: Triple) -> str:
-    """"The {property} of {entity} is {value}." The value stands in it character for character."""
+    """ "The {property} of {entity} is {value}." The value stands in it character for character."""
     end = "" if triple.value.endswith((".", "!", "?", "。")) else "."
     return f"The {readable(triple.property)} of {triple.entity} is {triple.value}{end}"
 

@@ -58,18 +58,11 @@ def _broken_quotes(name: str, where: str) -> str:
 
 def json_rows(text: str, name: str, *, lines: bool) -> tuple[list[list[str]], list[str]]:
     items = parse_json_lines(text, name) if lines else _parse_json(text, name)
-    if (
-        isinstance(items, dict)
-        and len(lists := [value for value in items.values() if isinstance(value, list)]) == 1
-    ):
+    if isinstance(items, dict) and len(lists := [value for value in items.values() if isinstance(value, list)]) == 1:
         items = lists[0]  # {"triples": [...]}
-    shape = (
-        f'a list of objects such as {{"entity": "...", "property": "...", "value": "..."}} (keys {NEEDED})'
-    )
+    shape = f'a list of objects such as {{"entity": "...", "property": "...", "value": "..."}} (keys {NEEDED})'
     if not isinstance(items, list):
-        raise InputError(
-            f"{name}: expected {shape}, but the file holds {kind(items)}. Rewrite it in that shape."
-        )
+        raise InputError(f"{name}: expected {shape}, but the file holds {kind(items)}. Rewrite it in that shape.")
     if not items:
         raise InputError(f"{name} holds no facts. Expected {shape}.")
     rows: list[list[str]] = []
@@ -83,14 +76,10 @@ def json_rows(text: str, name: str, *, lines: bool) -> tuple[list[list[str]], li
             extra.update(dict.fromkeys(more))
             cells = [item[header[place]] for place in places]
         else:
-            raise InputError(
-                f"{name}: expected {shape}, but item {number} is {kind(item)}. Rewrite it in that shape."
-            )
+            raise InputError(f"{name}: expected {shape}, but item {number} is {kind(item)}. Rewrite it in that shape.")
         for column, cell in zip(COLUMNS, cells, strict=True):
             if isinstance(cell, list | dict):
-                raise InputError(
-                    f"{name}: the {column} of item {number} is {kind(cell)}; it must be text or a number."
-                )
+                raise InputError(f"{name}: the {column} of item {number} is {kind(cell)}; it must be text or a number.")
         rows.append([str(cell).lower() if isinstance(cell, bool) else clean_cell(cell) for cell in cells])
     return rows, list(extra)
 
@@ -111,9 +100,7 @@ def parse_json_lines(text: str, name: str) -> list[object]:
                 items.append(_loads(line))
             except (ValueError, RecursionError) as error:
                 reason = getattr(error, "msg", "it is nested too deeply")
-                raise InputError(
-                    f"{name}: line {number} is not valid JSON ({reason}). Each line must be one object."
-                ) from None
+                raise InputError(f"{name}: line {number} is not valid JSON ({reason}). Each line must be one object.") from None
     return items
 
 
@@ -125,13 +112,9 @@ def _parse_json(text: str, name: str) -> object:
             return parse_json_lines(text, name)  # JSON lines under a .json name
         except InputError:
             place = f"line {error.lineno}, column {error.colno}"
-            raise InputError(
-                f"{name} is not valid JSON ({error.msg} at {place}). Correct it there."
-            ) from None
+            raise InputError(f"{name} is not valid JSON ({error.msg} at {place}). Correct it there.") from None
     except (ValueError, RecursionError):
-        raise InputError(
-            f"{name} is not usable JSON (nested too deeply). Expected a flat list of objects."
-        ) from None
+        raise InputError(f"{name} is not usable JSON (nested too deeply). Expected a flat list of objects.") from None
 
 
 def _loads(text: str) -> object:
@@ -153,12 +136,8 @@ def _columns(header: Sequence[str], name: str, *, where: str = "") -> tuple[list
     names = [clean_cell(column).casefold() for column in header]
     twice = next((header[place] for place in places if names.count(names[place]) > 1), None)
     if twice is not None:
-        raise InputError(
-            f"{name}: the column {short(twice)} is there twice. Remove or rename one of the two."
-        )
-    return places, [
-        column for place, column in enumerate(header) if place not in places and clean_cell(column)
-    ]
+        raise InputError(f"{name}: the column {short(twice)} is there twice. Remove or rename one of the two.")
+    return places, [column for place, column in enumerate(header) if place not in places and clean_cell(column)]
 
 
 def _wrong_columns(name: str, header: Sequence[str], advice: str) -> str:

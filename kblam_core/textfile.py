@@ -47,9 +47,7 @@ def read_bytes(path: str | Path, *, what: str) -> bytes:
     except FileNotFoundError:
         raise InputError(f"There is no {what} file at {path}. Check the spelling and the folder.") from None
     except PermissionError:
-        raise InputError(
-            f"The {what} file {path} may not be read. Change its permissions or copy it."
-        ) from None
+        raise InputError(f"The {what} file {path} may not be read. Change its permissions or copy it.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"The {what} file {str(path)!r} cannot be read: {reason}.") from None
@@ -60,17 +58,13 @@ def decode_text(data: bytes, *, name: str) -> tuple[str, str | None]:
     if not data.strip():
         raise InputError(f"{name} is empty. It needs at least a header line and one row.")
     if data.startswith(_SPREADSHEET):
-        raise InputError(
-            f"{name} is a spreadsheet or zip file, not text. Save the sheet as CSV (UTF-8) and use that file."
-        )
+        raise InputError(f"{name} is a spreadsheet or zip file, not text. Save the sheet as CSV (UTF-8) and use that file.")
     note = None
     try:
         if data.startswith(_UTF16):
             text = data.decode("utf-16")
         elif b"\x00" in data:
-            raise InputError(
-                f"{name} contains NUL bytes, so it is not plain text. Save it as UTF-8 text and try again."
-            )
+            raise InputError(f"{name} contains NUL bytes, so it is not plain text. Save it as UTF-8 text and try again.")
         else:
             text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -80,9 +74,7 @@ def decode_text(data: bytes, *, name: str) -> tuple[str, str | None]:
         note = f"{name} is not UTF-8; it was read as Windows-1252 (Latin-1). If letters look wrong, save it as UTF-8."
     text = text.lstrip("\ufeff")
     if "\x00" in text:
-        raise InputError(
-            f"{name} contains NUL characters, so it is not plain text. Save it as UTF-8 text and try again."
-        )
+        raise InputError(f"{name} contains NUL characters, so it is not plain text. Save it as UTF-8 text and try again.")
     if not text.strip():
         raise InputError(f"{name} is empty. It needs at least a header line and one row.")
     return text, note
@@ -96,6 +88,4 @@ def write_text(path: str | Path, text: str, *, what: str) -> None:
         path.write_bytes(text.encode("utf-8"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"The {what} cannot be written to {path}: {reason}. Name a file in a folder you may write to."
-        ) from None
+        raise InputError(f"The {what} cannot be written to {path}: {reason}. Name a file in a folder you may write to.") from None

@@ -37,9 +37,7 @@ class Trace:
     facts: list[int]
     weights: np.ndarray
 
-    def heatmap(
-        self, *, rows: str = "answer", layer: int | None = None, head: int | None = None, top_k: int = 10
-    ) -> Heatmap:
+    def heatmap(self, *, rows: str = "answer", layer: int | None = None, head: int | None = None, top_k: int = 10) -> Heatmap:
         """Tokens against the `top_k` facts that got most; layer and head None mean the mean over all of them.
 
         Raises InputError for a layer without KB branch, a head that is not there, or other rows than "question" and "answer".

@@ -111,9 +111,7 @@ def parse_table(data: bytes, *, name: str, max_rows: int = MAX_ROWS) -> Table:
     """The same for content already in memory; `name` gives the suffix and stands in the messages."""
     suffix = Path(name).suffix.lower()
     if suffix not in (*SUFFIXES, "", ".txt"):
-        raise InputError(
-            f"{name}: tables are read from .csv, .tsv, .json and .jsonl files. Save it as one of these."
-        )
+        raise InputError(f"{name}: tables are read from .csv, .tsv, .json and .jsonl files. Save it as one of these.")
     text, note = decode_text(data, name=name)
     problems = [Problem(0, "encoding", note)] if note else []
     looks_json = suffix in ("", ".txt") and text.lstrip()[0] in "[{"
@@ -123,9 +121,7 @@ def parse_table(data: bytes, *, name: str, max_rows: int = MAX_ROWS) -> Table:
         rows, extra = csv_rows(text, name, tab_first=suffix == ".tsv")
     if extra:
         names = ", ".join(short(column) for column in extra[:8])
-        problems.append(
-            Problem(0, "extra_columns", f"{name}: ignored the extra columns {names}; only {NEEDED} are used.")
-        )
+        problems.append(Problem(0, "extra_columns", f"{name}: ignored the extra columns {names}; only {NEEDED} are used."))
     table = clean_rows(rows, max_rows=max_rows)
     return Table(table.triples, problems + table.problems)
 
@@ -147,9 +143,7 @@ def write_table(triples: Iterable[Triple], path: str | Path) -> None:
     elif suffix == ".jsonl":
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     else:
-        raise InputError(
-            f"Tables are written to .csv, .tsv, .json and .jsonl files, not {Path(path).name!r}. Rename it."
-        )
+        raise InputError(f"Tables are written to .csv, .tsv, .json and .jsonl files, not {Path(path).name!r}. Rename it.")
     write_text(path, text, what="table")
 
 

@@ -47,9 +47,7 @@ def ask(
     if not question.strip():
         raise InputError("The question is empty. Write it in quotes after the options.")
     if len(question) > MAX_QUESTION:
-        raise InputError(
-            f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} are read. Shorten it."
-        )
+        raise InputError(f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} are read. Shorten it.")
     if mode not in MODES:
         raise InputError(f"ask has no mode {mode!r}. Choose one of {', '.join(MODES)}.")
     options = shared.ask_options(mode, top_k=top_k, threshold=threshold, max_new_tokens=max_new_tokens)
@@ -92,9 +90,7 @@ def encode(
       python -m kblam_core ask --kb facts.safetensors "Who runs the Halden Workshop?"
     """
     if out.suffix.lower() != shared.ENCODED:
-        raise InputError(
-            f"An encoded base ends in {shared.ENCODED}, not {out.name!r}. Use --out {out.stem}{shared.ENCODED}"
-        )
+        raise InputError(f"An encoded base ends in {shared.ENCODED}, not {out.name!r}. Use --out {out.stem}{shared.ENCODED}")
     shared.check_target(out, what="encoded base")
     source = shared.find_source(kb, max_rows=max_rows)
     if source.table is None:

@@ -34,9 +34,7 @@ def bench(
     except ValueError:
         counts = []
     if not counts or not all(1 <= count <= 1_000_000 for count in counts):
-        raise InputError(
-            f"--sizes needs whole numbers from 1 to 1,000,000 such as 10,100,1000, not {sizes!r}."
-        )
+        raise InputError(f"--sizes needs whole numbers from 1 to 1,000,000 such as 10,100,1000, not {sizes!r}.")
     shared.check_target(json_out, what="figures")
     from kblam_core.evaluation.bench import bench as measure
 
@@ -47,9 +45,7 @@ def bench(
     if json_out is not None:
         from kblam_core.textfile import write_text
 
-        write_text(
-            json_out, json.dumps({"backbone": backbone, "sizes": lines}, indent=1) + "\n", what="figures"
-        )
+        write_text(json_out, json.dumps({"backbone": backbone, "sizes": lines}, indent=1) + "\n", what="figures")
 
 
 def table(lines: list[dict[str, Any]]) -> str:
@@ -63,6 +59,4 @@ def table(lines: list[dict[str, Any]]) -> str:
         cells = [f"{speed[key]:.1f}" if speed[key] is not None else "–" for speed in speeds for key in speed]
         rows.append([f"{line['facts']:,}", *cells, f"{line['edit_ms']:.1f}", f"{line['encode_s']:.1f}"])
     widths = [max(len(row[place]) for row in rows) for place in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
-    )
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

@@ -17,25 +17,13 @@ _MODES = "kblam, paper, no-copy, no-prior, no-shortlist, dense, rag, rag-plain, 
 
 
 def evaluate(
-    kb: Annotated[
-        list[Path] | None, typer.Option(help="Table of facts or encoded base; may be repeated.")
-    ] = None,
-    questions: Annotated[
-        list[Path] | None, typer.Option(help="Questions for the table, one --questions for each --kb.")
-    ] = None,
-    suite: Annotated[
-        Path | None, typer.Option(help="Folder with NAME.csv beside NAME.questions.jsonl.")
-    ] = None,
-    pooled: Annotated[
-        bool, typer.Option("--pool/--separate", help="All tables as one knowledge base, or each its own.")
-    ] = False,
+    kb: Annotated[list[Path] | None, typer.Option(help="Table of facts or encoded base; may be repeated.")] = None,
+    questions: Annotated[list[Path] | None, typer.Option(help="Questions for the table, one --questions for each --kb.")] = None,
+    suite: Annotated[Path | None, typer.Option(help="Folder with NAME.csv beside NAME.questions.jsonl.")] = None,
+    pooled: Annotated[bool, typer.Option("--pool/--separate", help="All tables as one knowledge base, or each its own.")] = False,
     mode: Annotated[str, typer.Option(help=_MODES)] = "kblam",
-    json_out: Annotated[
-        Path | None, typer.Option("--json", help="Write the full report, one row a question, here.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Ask at most so many questions, drawn with --seed.")
-    ] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the full report, one row a question, here.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask at most so many questions, drawn with --seed.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
     top_k: TopK = None,
     threshold: Threshold = None,
@@ -72,9 +60,7 @@ def evaluate(
     options = shared.ask_options("kblam", top_k=top_k, threshold=threshold)
     shared.check_target(json_out, what="report")
     pairs = _pairs(kb or [], questions or [], suite)
-    sources = [
-        (shared.find_source(table, max_rows=max_rows), read_questions(asked)) for table, asked in pairs
-    ]
+    sources = [(shared.find_source(table, max_rows=max_rows), read_questions(asked)) for table, asked in pairs]
     kblam = shared.load_kblam(backbone, encoder, adapter, device)
     cases = []
     for source, asked in sources:
@@ -119,9 +105,7 @@ def evaluate(
 
 def report(
     reports: Annotated[list[Path], typer.Argument(help="Files written by evaluate --json.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Markdown file to write; without it the table is printed.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Markdown file to write; without it the table is printed.")] = None,
 ) -> None:
     """Lay several results side by side as Markdown.
 
@@ -178,7 +162,5 @@ def _pairs(kb: list[Path], questions: list[Path], suite: Path | None) -> list[tu
     if not kb or not questions:
         raise InputError("Give --kb FILE and --questions FILE, or --suite FOLDER.")
     if len(kb) != len(questions):
-        raise InputError(
-            f"There are {len(kb)} --kb and {len(questions)} --questions. Give one --questions for each --kb."
-        )
+        raise InputError(f"There are {len(kb)} --kb and {len(questions)} --questions. Give one --questions for each --kb.")
     return list(zip(kb, questions, strict=True))

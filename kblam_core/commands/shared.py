@@ -18,20 +18,12 @@ ENCODED = ".safetensors"
 DEFAULT_BACKBONE = "smollm2-135m"
 _SHOWN_PROBLEMS = 5
 
-Backbone = Annotated[
-    str, typer.Option(help="Language model: a known name, a Hub id or a folder.", show_default=True)
-]
-Encoder = Annotated[
-    str | None, typer.Option(help="Sentence encoder; by default the one the adapter was trained with.")
-]
-Adapter = Annotated[
-    str | None, typer.Option(help="Trained adapter: a folder or Hub id; by default the shipped one.")
-]
+Backbone = Annotated[str, typer.Option(help="Language model: a known name, a Hub id or a folder.", show_default=True)]
+Encoder = Annotated[str | None, typer.Option(help="Sentence encoder; by default the one the adapter was trained with.")]
+Adapter = Annotated[str | None, typer.Option(help="Trained adapter: a folder or Hub id; by default the shipped one.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 MaxRows = Annotated[int, typer.Option(min=1, help="Use at most so many rows of a table.")]
-TopK = Annotated[
-    int | None, typer.Option(min=1, help="Shortlist: the model attends to so many nearest facts.")
-]
+TopK = Annotated[int | None, typer.Option(min=1, help="Shortlist: the model attends to so many nearest facts.")]
 Threshold = Annotated[float | None, typer.Option(min=0, max=1, help="Refuse below this confidence (0 to 1).")]
 
 
@@ -89,9 +81,7 @@ def find_source(path: Path, *, max_rows: int = MAX_ROWS) -> Source:
     """Read a table, or check that an encoded base is there; problems of the table go to stderr. Raises InputError."""
     if path.suffix.lower() == ENCODED:
         if not path.is_file():
-            raise InputError(
-                f"There is no encoded base at {path}. Write one with: encode --kb TABLE --out {path.name}"
-            )
+            raise InputError(f"There is no encoded base at {path}. Write one with: encode --kb TABLE --out {path.name}")
         return Source(path, None)
     table = read_table(path, max_rows=max_rows)
     show_problems(path.name, table.problems)
@@ -123,9 +113,7 @@ def check_target(path: Path | None, *, what: str) -> None:
     if path is None:
         return
     if path.is_dir():
-        raise InputError(
-            f"The {what} is to be written to {path}, but that is a folder. Name a file inside it."
-        )
+        raise InputError(f"The {what} is to be written to {path}, but that is a folder. Name a file inside it.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         existed = path.exists()

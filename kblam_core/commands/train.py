@@ -15,14 +15,10 @@ _STAGES = ("both", "prior", "attention")
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder for the adapter and its checkpoints.")],
-    time_limit: Annotated[
-        float | None, typer.Option(min=0, help="Stop after so many minutes, saving the adapter.")
-    ] = None,
+    time_limit: Annotated[float | None, typer.Option(min=0, help="Stop after so many minutes, saving the adapter.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the data and the weights.")] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on from the last checkpoint in --out.")
-    ] = True,
+    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on from the last checkpoint in --out.")] = True,
     backbone: shared.Backbone = shared.DEFAULT_BACKBONE,
     encoder: shared.Encoder = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Questions a step.")] = None,

@@ -103,9 +103,7 @@ def rag_plain(kblam: Any, triples: Sequence[Triple]) -> Ask:
     return _retrieve_then_prompt(kblam, triples, plain_prompt)
 
 
-def _retrieve_then_prompt(
-    kblam: Any, triples: Sequence[Triple], write: Callable[..., list[dict[str, str]]]
-) -> Ask:
+def _retrieve_then_prompt(kblam: Any, triples: Sequence[Triple], write: Callable[..., list[dict[str, str]]]) -> Ask:
     nearest = retriever(kblam, triples)
 
     def ask(question: str) -> Reply:
@@ -135,9 +133,7 @@ def zero_shot(kblam: Any, triples: Sequence[Triple]) -> Ask:
     system = "Answer the question in one short sentence. If you do not know the answer, say: I do not know."
 
     def ask(question: str) -> Reply:
-        return _prompted(
-            kblam, [{"role": "system", "content": system}, {"role": "user", "content": question}]
-        )
+        return _prompted(kblam, [{"role": "system", "content": system}, {"role": "user", "content": question}])
 
     return ask
 

@@ -1,4 +1,5 @@
-"""Speed by size: time to first token and tokens a second with KBLaM beside retrieve-then-prompt (its shorter prompt), and the time of one edit."""
+"""Speed by size: time to first token and tokens a second with KBLaM beside retrieve-then-prompt (its shorter prompt), and the
+time of one edit."""
 
 from __future__ import annotations
 
@@ -45,9 +46,7 @@ def made_up(count: int) -> list[Triple]:
     for number in range(count):
         place, thing = _PLACES[number // 10 % 10], _THINGS[number // 100 % 10]
         part = f" {number // 1000 + 1}" if number >= 1000 else ""
-        triples.append(
-            Triple(f"{place} {thing}{part}", _PROPERTIES[number % 10], f"value {number * 7919 % 99991}")
-        )
+        triples.append(Triple(f"{place} {thing}{part}", _PROPERTIES[number % 10], f"value {number * 7919 % 99991}"))
     return triples
 
 
@@ -69,9 +68,7 @@ def bench(
         line: dict[str, Any] = {"facts": size, "encode_s": round(time.perf_counter() - start, 2)}
         asked = [triples[(number * 37 + 3) % size] for number in range(questions)]
         texts = [f"What is the {triple.property} of {triple.entity}?" for triple in asked]
-        again = [
-            f"Tell me the {triple.property} of {triple.entity}." for triple in asked
-        ]  # the encoder remembers texts
+        again = [f"Tell me the {triple.property} of {triple.entity}." for triple in asked]  # the encoder remembers texts
         report(f"{size:,} facts: asking")
         kblam.ask(base, _WARM_UP)
         line["kblam"] = _speed([kblam.ask(base, text).timing for text in texts])

@@ -57,11 +57,7 @@ def normalise(text: str, *, keep_articles: bool = False) -> str:
 def _bare(text: str, place: int) -> str:
     char = text[place]
     if char.isalnum() or (kind := unicodedata.category(char))[0] in "LMN":
-        return (
-            f" {char}"
-            if _SPACELESS.match(char) and unicodedata.category(char)[0] != "M"
-            else _unglue(text, place)
-        )
+        return f" {char}" if _SPACELESS.match(char) and unicodedata.category(char)[0] != "M" else _unglue(text, place)
     before = text[place - 1] if place else " "
     after = text[place + 1] if place + 1 < len(text) else " "
     if char in _NUMBER_MARKS or char == ",":
@@ -77,11 +73,7 @@ def _bare(text: str, place: int) -> str:
 
 def _unglue(text: str, place: int) -> str:
     """The character, parted from a preceding one of a script without spaces."""
-    return (
-        f" {text[place]}"
-        if place and text[place].isalnum() and _SPACELESS.match(text[place - 1])
-        else text[place]
-    )
+    return f" {text[place]}" if place and text[place].isalnum() and _SPACELESS.match(text[place - 1]) else text[place]
 
 
 def _both(answer: str, gold: str) -> tuple[str, str]:
@@ -107,9 +99,7 @@ def _readings(answer: str) -> list[str]:
 
 def is_exact(answer: str, gold: str, *, refused: bool) -> bool:
     """The answer, or what follows its lead-in ("The X of Y is ..."), equals the gold value and says nothing more."""
-    return not refused and any(
-        left == right != "" for left, right in (_both(text, gold) for text in _readings(answer))
-    )
+    return not refused and any(left == right != "" for left, right in (_both(text, gold) for text in _readings(answer)))
 
 
 def token_f1(answer: str, gold: str, *, refused: bool) -> float:

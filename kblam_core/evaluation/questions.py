@@ -66,9 +66,7 @@ def _question(item: object, where: str) -> Question:
     if isinstance(answer, bool):
         answer = str(answer).lower()
     if answer is not None and not (answer := clean_cell(answer)):
-        raise InputError(
-            f"{where}: the answer is empty. Write the value, or null where the model must refuse."
-        )
+        raise InputError(f"{where}: the answer is empty. Write the value, or null where the model must refuse.")
     if answer is not None and not (texts["entity"] and texts["property"]):
         raise InputError(f"{where}: entity and property are needed to know which fact answers. Add both.")
     return Question(texts["question"], texts["entity"], texts["property"], answer, texts["kind"])
@@ -83,16 +81,10 @@ def askable(questions: Sequence[Question], triples: Sequence[Triple]) -> tuple[l
         if question.answer is None:
             (answered if value is not None else kept).append(question)
         else:
-            (
-                kept if value is not None and is_correct(value, question.answer, refused=False) else lost
-            ).append(question)
+            (kept if value is not None and is_correct(value, question.answer, refused=False) else lost).append(question)
     notes = []
     if lost:
-        notes.append(
-            f"{len(lost)} questions are left out: the table does not hold their fact, e.g. {lost[0].question!r}."
-        )
+        notes.append(f"{len(lost)} questions are left out: the table does not hold their fact, e.g. {lost[0].question!r}.")
     if answered:
-        notes.append(
-            f"{len(answered)} questions are left out: marked null, yet the table answers {answered[0].question!r}."
-        )
+        notes.append(f"{len(answered)} questions are left out: marked null, yet the table answers {answered[0].question!r}.")
     return kept, notes

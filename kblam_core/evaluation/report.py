@@ -28,10 +28,7 @@ def read_report(path: str | Path) -> dict[str, Any]:
         report = json.loads(text)
     except (ValueError, RecursionError):
         report = None
-    if (
-        not isinstance(report, dict)
-        or not {"mode", "accuracy", "answer", "refusal", "speed"} <= report.keys()
-    ):
+    if not isinstance(report, dict) or not {"mode", "accuracy", "answer", "refusal", "speed"} <= report.keys():
         raise InputError(f"{path.name} is not a report. Write one with: evaluate ... --json {path.name}")
     return report
 
@@ -49,18 +46,11 @@ def markdown(reports: Sequence[tuple[str, dict[str, Any]]]) -> str:
     kinds = sorted({kind for _, report in reports for kind in report.get("kinds", {})})
     if len(kinds) > 1:
         parts += ["", "## Handled right, by kind of question", ""]
-        cells = [
-            [kind, _size(reports, kind), *(_kind(report, kind) for _, report in reports)] for kind in kinds
-        ]
+        cells = [[kind, _size(reports, kind), *(_kind(report, kind) for _, report in reports)] for kind in kinds]
         parts.append(_grid(("kind", "questions", *(report["mode"] for _, report in reports)), cells))
     tables = list(dict.fromkeys(table["name"] for _, report in reports for table in report.get("tables", [])))
     for name in tables:
-        found = [
-            (report["mode"], table)
-            for _, report in reports
-            for table in report.get("tables", [])
-            if table["name"] == name
-        ]
+        found = [(report["mode"], table) for _, report in reports for table in report.get("tables", []) if table["name"] == name]
         parts += ["", f"## {_cell(name)}", "", _grid(_HEADER, [_line(mode, table) for mode, table in found])]
     hindsight = [(name, report["hindsight"]) for name, report in reports if report.get("hindsight")]
     for name, best in hindsight:
@@ -101,9 +91,7 @@ def _kind(report: dict[str, Any], kind: str) -> str:
 
 
 def _size(reports: Sequence[tuple[str, dict[str, Any]]], kind: str) -> str:
-    sizes = dict.fromkeys(
-        str(report["kinds"][kind]["n"]) for _, report in reports if kind in report.get("kinds", {})
-    )
+    sizes = dict.fromkeys(str(report["kinds"][kind]["n"]) for _, report in reports if kind in report.get("kinds", {}))
     return " / ".join(sizes)
 
 

@@ -51,9 +51,7 @@ def run(
     drawn, notes = _draw(cases, limit, seed)
     total = sum(len(case.questions) for case in drawn)
     if not total:
-        raise InputError(
-            "No question is left to ask. " + (notes[0] if notes else "Check --questions and --limit.")
-        )
+        raise InputError("No question is left to ask. " + (notes[0] if notes else "Check --questions and --limit."))
     rows: list[dict[str, object]] = []
     skipped: list[str] = []
     for case in drawn:
@@ -64,13 +62,9 @@ def run(
                 raise
             skipped.append(f"{case.name} is left out. {error}")
             continue
-        places = {
-            (triple.entity.casefold(), triple.property.casefold()): i for i, triple in enumerate(case.triples)
-        }
+        places = {(triple.entity.casefold(), triple.property.casefold()): i for i, triple in enumerate(case.triples)}
         for question in case.questions:
-            rows.append(
-                _row(case.name, question, ask(question.question), places.get(question.key), case.triples)
-            )
+            rows.append(_row(case.name, question, ask(question.question), places.get(question.key), case.triples))
             if progress:
                 progress(len(rows), total)
     if not rows:
@@ -84,9 +78,7 @@ def run(
         **summarise(rows, mode),
     }
     if len(used) > 1:
-        report["tables"] = [
-            _table(case, [row for row in rows if row["table"] == case.name], mode) for case in used
-        ]
+        report["tables"] = [_table(case, [row for row in rows if row["table"] == case.name], mode) for case in used]
     return report | {"notes": notes + skipped, "rows": rows}
 
 
@@ -107,20 +99,14 @@ def find_suite(folder: str | Path) -> list[tuple[Path, Path]]:
     """(table, questions) for each NAME.csv (.tsv, .json) beside NAME.questions.jsonl or NAME.jsonl. Raises InputError."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(
-            f"--suite needs a folder, and {folder} is none. It holds NAME.csv beside NAME.questions.jsonl."
-        )
+        raise InputError(f"--suite needs a folder, and {folder} is none. It holds NAME.csv beside NAME.questions.jsonl.")
     pairs = []
-    for table in sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".json")
-    ):
+    for table in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".json")):
         asked = (table.with_name(table.stem + ending) for ending in (".questions.jsonl", ".jsonl"))
         if questions := next((path for path in asked if path.is_file()), None):
             pairs.append((table, questions))
     if not pairs:
-        raise InputError(
-            f"{folder} holds no table with questions. Put NAME.questions.jsonl beside each NAME.csv."
-        )
+        raise InputError(f"{folder} holds no table with questions. Put NAME.questions.jsonl beside each NAME.csv.")
     return pairs
 
 
@@ -136,9 +122,7 @@ def _draw(cases: Sequence[Case], limit: int | None, seed: int) -> tuple[list[Cas
         places = sorted(random.Random(seed).sample(places, limit))
     drawn = [[kept[i][j] for k, j in places if k == i] for i in range(len(cases))]
     return [
-        Case(case.name, case.triples, questions, case.knowledge_base)
-        for case, questions in zip(cases, drawn, strict=True)
-        if questions
+        Case(case.name, case.triples, questions, case.knowledge_base) for case, questions in zip(cases, drawn, strict=True) if questions
     ], notes
 
 
@@ -155,16 +139,12 @@ def _asker(kblam: Any, case: Case, mode: str, options: AskOptions | None) -> Ask
         ranked = list(dict.fromkeys(source.index for source in [*answer.sources, *answer.nearest]))
         timing = answer.timing
         speed = {"ttft_ms": timing.ttft_ms, "total_ms": timing.total_ms, "tokens": timing.tokens}
-        return Reply(
-            answer.text, answer.refused, ranked, **speed, confidence=answer.confidence, kb_mass=answer.kb_mass
-        )
+        return Reply(answer.text, answer.refused, ranked, **speed, confidence=answer.confidence, kb_mass=answer.kb_mass)
 
     return ask
 
 
-def _row(
-    table: str, question: Question, reply: Reply, target: int | None, triples: Sequence[Triple]
-) -> dict[str, object]:
+def _row(table: str, question: Question, reply: Reply, target: int | None, triples: Sequence[Triple]) -> dict[str, object]:
     gold = question.answer
     row: dict[str, object] = {"table": table, "kind": question.kind, "question": question.question}
     row |= {"entity": question.entity, "property": question.property, "gold": gold}

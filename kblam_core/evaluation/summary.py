@@ -39,10 +39,7 @@ def summarise(rows: Sequence[Row], mode: str) -> dict[str, Any]:
     }
     if any(row["retrieved"] for row in rows):
         figures["retrieval"] = {
-            f"top{depth}": ratio(
-                sum((row["rank"] or depth + 1) <= depth for row in answerable), len(answerable)
-            )
-            for depth in (1, 5)
+            f"top{depth}": ratio(sum((row["rank"] or depth + 1) <= depth for row in answerable), len(answerable)) for depth in (1, 5)
         }
     figures["intervals"] = {
         "accuracy": wilson(sum(row["right"] for row in rows), len(rows)),
@@ -50,9 +47,7 @@ def summarise(rows: Sequence[Row], mode: str) -> dict[str, Any]:
         "refusal_recall": wilson(rightly, len(unanswerable)),
         "false_refusal": wilson(refused - rightly, len(answerable)),
     }
-    figures["kinds"] = {
-        kind: _kind(group) for kind, group in _groups(rows, lambda row: _kind_of(row)).items()
-    }
+    figures["kinds"] = {kind: _kind(group) for kind, group in _groups(rows, lambda row: _kind_of(row)).items()}
     if mode == "dense":
         figures["hindsight"] = _hindsight(rows)
     figures["speed"] = _speed(rows)

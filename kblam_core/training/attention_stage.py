@@ -24,9 +24,7 @@ CHECKPOINT_EVERY = 50
 def forward(adapter: KblamAdapter, model: torch.nn.Module, batch: Batch, *, with_prior: bool, weight: float) -> Losses:
     """One forward pass of backbone and adapter."""
     answer = batch.targets.shape[1]
-    knowledge = adapter.knowledge(
-        batch.key_vectors, batch.value_vectors, prior=batch.prior if with_prior else None, padding=batch.padding
-    )
+    knowledge = adapter.knowledge(batch.key_vectors, batch.value_vectors, prior=batch.prior if with_prior else None, padding=batch.padding)
     out = model.base_model(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
@@ -81,9 +79,7 @@ def train_attention(
     groups = parameter_groups(adapter, config)
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
     rates = [group["lr"] for group in groups]
-    batcher = Batcher(
-        tokenizer, pool, QuestionPriorOnCpu(adapter), max_triples=config.max_triples, seed=config.seed
-    )
+    batcher = Batcher(tokenizer, pool, QuestionPriorOnCpu(adapter), max_triples=config.max_triples, seed=config.seed)
     step, spent = 0, 0.0
     path = Path(config.out) / "checkpoint.pt"
     if config.resume and path.exists():
@@ -111,7 +107,7 @@ def train_attention(
             optimizer.step()
             step += 1
             report(step, losses)
-            line = {name: round(float(getattr(losses, name)), 4) for name in Losses.__dataclass_fields__}
+            line = {name: round(float(getattr(losses, name).detach()), 4) for name in Losses.__dataclass_fields__}
             log.write(json.dumps({"step": step, "prior": with_prior, "rate": round(factor, 4), **line}) + "\n")
             if step % CHECKPOINT_EVERY == 0:
                 log.flush()

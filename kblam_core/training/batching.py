@@ -62,7 +62,7 @@ class Batcher:
         self._pool = pool
         self._prior = prior
         self._max_triples = max_triples
-        self._random = random.Random(seed)
+        self._seed = seed
         self._ids: dict[Triple, tuple[list[int], list[int]]] = {}
 
     def __call__(self, items: list[Prepared]) -> Batch:
@@ -70,9 +70,7 @@ class Batcher:
             inputs, _ = collate(items, self._pool)
             logits = self._prior(inputs)
             sure = answerable(logits).numpy()
-        examples = [
-            self._example(item, logits[number].numpy(), float(sure[number])) for number, item in enumerate(items)
-        ]
+        examples = [self._example(item, logits[number].numpy(), float(sure[number])) for number, item in enumerate(items)]
         return self._pad(items, examples)
 
     def _sentence(self, triple: Triple, first: bool) -> list[int]:
@@ -88,8 +86,10 @@ class Batcher:
         if count <= self._max_triples:
             return np.arange(count)
         must = list(dict.fromkeys([*item.sample.gold, *item.rows[: self._max_triples // 2].tolist()]))
-        rest = [row for row in range(count) if row not in set(must)]
-        return np.array(must + self._random.sample(rest, self._max_triples - len(must)))
+        held = set(must)
+        rest = [row for row in range(count) if row not in held]
+        source = random.Random(f"{self._seed}-{item.sample.question}")  # the same after a resume
+        return np.array(must + source.sample(rest, max(0, self._max_triples - len(must))))
 
     def _example(self, item: Prepared, logits: np.ndarray, sure: float) -> _Example:
         sample = item.sample

@@ -56,9 +56,7 @@ def is_held_out(entity: str) -> bool:
 class Generator:
     """An endless source of samples. `held_out` draws only held-out entities (for evaluation), else only the others."""
 
-    def __init__(
-        self, seed: int, *, domains: tuple[Domain, ...] | None = None, held_out: bool = False, max_triples: int = 256
-    ) -> None:
+    def __init__(self, seed: int, *, domains: tuple[Domain, ...] | None = None, held_out: bool = False, max_triples: int = 256) -> None:
         self.random = random.Random(seed)
         self.values = Values(seed)
         self.domains = domains or load_catalogue()
@@ -68,7 +66,7 @@ class Generator:
     # ------------------------------------------------------------------ tables
     def entity(self, domain: Domain) -> str:
         """A name: from the list, or words of two names of the list put together, or a name with another number."""
-        for _ in range(50):
+        for _ in range(1000):
             name = self.random.choice(domain.entities)
             if self.random.random() < 0.5:
                 name = self.resembling(name, domain)
@@ -85,15 +83,32 @@ class Generator:
             return name[:index] + other + name[index + 1 :]
         parts = name.split()
         donor = self.random.choice(domain.entities).split()
-        if len(parts) > 1:
+        if len(parts) > 1 and self.random.random() < 0.8:
             index = self.random.randrange(len(parts))
             if len(parts[index]) < 4:
                 index = 0
             parts[index] = self.random.choice(donor)
             return " ".join(parts)
-        if self.random.random() < 0.5 or len(name) < 5:
+        longest = max(range(len(parts)), key=lambda index: len(parts[index]))
+        if len(parts[longest]) > 5 and parts[longest].isalpha() and self.random.random() < 0.5:
+            parts[longest] = self._respelled(parts[longest])
+            return " ".join(parts)
+        if len(parts) == 1 and self.random.random() < 0.5:
             return f"{name} {self.random.choice(donor)}"
         return self.random.choice(domain.entities)
+
+    def _respelled(self, word: str) -> str:
+        """Another word that begins or ends alike: Velortin and Velortex."""
+        endings = ("ex", "an", "ora", "ine", "ium", "il", "ost", "eth", "os", "is", "elle", "ov", "ak", "und")
+        if self.random.random() < 0.6:
+            kept = word[: -self.random.choice((2, 2, 3))]
+            return kept + self.random.choice([ending for ending in endings if not word.endswith(ending)])
+        first, second = self.random.sample(range(1, len(word) - 1), 2)
+        letters = list(word)
+        for index in (first, second):
+            pool = "aeiou" if letters[index] in "aeiou" else "bdgklmnprstv"
+            letters[index] = self.random.choice([letter for letter in pool if letter != letters[index]])
+        return "".join(letters)
 
     def table(self, size: int) -> list[Row]:
         """About `size` rows without double (entity, property), from one to four domains."""
@@ -119,14 +134,10 @@ class Generator:
                 if property_.neighbours and self.random.random() < 0.12:
                     near = self.random.choice(property_.neighbours)
                     if all(near.casefold() not in map(str.casefold, p.names) for p in domain.properties):
-                        rows[(entity.casefold(), near.casefold())] = Row(
-                            Triple(entity, near, self.values.draw(property_)), domain, None
-                        )
+                        rows[(entity.casefold(), near.casefold())] = Row(Triple(entity, near, self.values.draw(property_)), domain, None)
                         if self.random.random() < 0.5:
                             continue
-                rows[(entity.casefold(), name.casefold())] = Row(
-                    Triple(entity, name, self.values.draw(property_)), domain, property_
-                )
+                rows[(entity.casefold(), name.casefold())] = Row(Triple(entity, name, self.values.draw(property_)), domain, property_)
         kept = list(rows.values())
         self.random.shuffle(kept)
         return kept[:size]
@@ -142,20 +153,25 @@ class Generator:
                 index = self.random.choice(long)
                 parts[index] = self._typo(parts[index])
                 return " ".join(parts)
-        elif chance < 0.12 and len(parts) > 1:
-            drop = self.random.randrange(len(parts))
-            shorter = [part for index, part in enumerate(parts) if index != drop]
-            words = {part.casefold() for part in shorter}
-            others = {row.triple.entity for row in table} - {entity}
-            telling = any(len(part) > 3 and not part[0].islower() for part in shorter)
-            if telling and not any(words <= {part.casefold() for part in other.split()} for other in others):
-                return " ".join(shorter)
-        elif chance < 0.15:
+        elif chance < 0.19 and len(parts) > 1:
+            shorter = self._shortened(parts, {row.triple.entity for row in table} - {entity})
+            if shorter:
+                return shorter
+        elif chance < 0.22:
             plain = unicodedata.normalize("NFKD", entity)
             return "".join(letter for letter in plain if not unicodedata.combining(letter))
-        elif chance < 0.17:
+        elif chance < 0.24:
             return entity.upper()
         return entity
+
+    def _shortened(self, parts: list[str], others: set[str]) -> str | None:
+        """The name without one or two of its words, if what is left names no other entity of the table."""
+        gone = set(self.random.sample(range(len(parts)), 2 if len(parts) > 3 and self.random.random() < 0.5 else 1))
+        shorter = [part for index, part in enumerate(parts) if index not in gone]
+        words = {part.casefold() for part in shorter}
+        telling = any((len(part) > 2 and not part.islower()) or any(map(str.isdigit, part)) for part in shorter)
+        unclear = any(words & {part.casefold() for part in other.split()} == words for other in others)
+        return " ".join(shorter) if telling and not unclear else None
 
     def _typo(self, word: str) -> str:
         index = self.random.randrange(1, len(word) - 1)
@@ -269,11 +285,12 @@ class Generator:
 
     def _missing_entity(self, rows: list[Row]):
         row = rows[self._pick(rows)]
+        names = {other.triple.entity.casefold() for other in rows}
         held = {word.casefold() for other in rows for word in re.findall(r"\w+", other.triple.entity) if len(word) > 3}
         for _ in range(30):
             source = row.domain if self.random.random() < 0.8 else self.random.choice(self.domains)
             name = self.entity(source)
-            if not any(word.casefold() in held for word in re.findall(r"\w+", name)):
+            if name.casefold() not in names and not any(word.casefold() in held for word in re.findall(r"\w+", name)):
                 return self._absent(rows, row, name)
         return None
 
@@ -285,7 +302,8 @@ class Generator:
             name = self.resembling(row.triple.entity, row.domain)
             words = set(name.casefold().split())
             # A name that merely shortens or lengthens a held one may be meant for it: not a clear refusal.
-            if name.casefold() not in held and not any(words <= other or words >= other for other in held_words):
+            clear = is_held_out(name) == self.held_out and name.casefold() not in held
+            if clear and not any(words <= other or words >= other for other in held_words):
                 return self._absent(rows, row, name)
         return None
 

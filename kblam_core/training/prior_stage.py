@@ -22,6 +22,7 @@ from kblam_core.prior import (
     prior_loss,
     read,
     readable,
+    statement,
 )
 from kblam_core.training.generator import Sample
 
@@ -58,6 +59,7 @@ class Prepared:
     entity: np.ndarray
     property: np.ndarray
     value: np.ndarray
+    statement: np.ndarray
     lexical: np.ndarray  # (C, F)
     group: np.ndarray
     gold: np.ndarray  # (C,) bool
@@ -79,13 +81,13 @@ def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int
         )
     pool.fill()
     prepared = []
-    indexes: dict[int, EntityIndex] = {}
+    indexes: dict[tuple[str, ...], EntityIndex] = {}
     for number, (sample, (question, key, value)) in enumerate(zip(samples, keys, strict=True)):
         progress(number)
-        index = indexes.get(id(sample.triples))
-        if index is None:
-            entities = [triple.entity for triple in sample.triples]
-            index = indexes[id(sample.triples)] = EntityIndex(entities)
+        entities = tuple(triple.entity for triple in sample.triples)
+        if entities not in indexes:
+            indexes[entities] = EntityIndex(entities)
+        index = indexes[entities]
         rows = candidates(pool[question], pool[key], index.coverage(sample.question), CANDIDATES)
         chosen = [sample.triples[row] for row in rows]
         reading = read(sample.question, chosen)
@@ -100,6 +102,7 @@ def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int
                 entity=np.array([pool.index(triple.entity) for triple in chosen]),
                 property=np.array([pool.index(readable(triple.property)) for triple in chosen]),
                 value=value[rows],
+                statement=np.array([pool.index(statement(triple)) for triple in chosen]),
                 lexical=reading.lexical,
                 group=reading.group,
                 gold=np.isin(rows, sample.gold),
@@ -146,6 +149,7 @@ def collate(
         key=vectors("key"),
         entity=vectors("entity"),
         value=vectors("value"),
+        statement=vectors("statement"),
         lexical=torch.from_numpy(padded("lexical")),
         group=torch.from_numpy(padded("group")),
         padding=torch.from_numpy(np.arange(width)[None] >= sizes[:, None]),

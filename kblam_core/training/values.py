@@ -1,7 +1,7 @@
 """Make values for training facts: people, dates, amounts, codes, addresses ... from Faker and from lists in the catalogue."""
 
 import random
-from functools import lru_cache
+from functools import cache
 
 from faker import Faker
 
@@ -95,7 +95,9 @@ class Values:
         return f"{self.random.choice((self.random.randint(1, 99), round(self.random.uniform(0, 99), 1)))}%"
 
     def _code(self) -> str:
-        return self._fakers[0].bothify(self.random.choice(("??-####", "???##", "#?-##/??", "??.###.##", "?###")), letters="ABCDEFGHKLMNPRSTVXZ")
+        return self._fakers[0].bothify(
+            self.random.choice(("??-####", "???##", "#?-##/??", "??.###.##", "?###")), letters="ABCDEFGHKLMNPRSTVXZ"
+        )
 
     def _serial(self) -> str:
         return self._fakers[0].bothify(self.random.choice(("SN-########", "??##??####", "####-####-??", "S/N ######")), letters="ABCDEFHKX")
@@ -135,6 +137,6 @@ class Values:
         return f"0x{self.random.getrandbits(32):08X}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _faker(locale: str) -> Faker:
     return Faker(locale)

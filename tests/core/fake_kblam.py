@@ -93,9 +93,7 @@ class FakeKblam:
 
     def _answer(self, text, refused, state, sources, nearest):
         fields = {"text": text, "refused": refused, "state": state, "sources": sources, "nearest": nearest}
-        answer = SimpleNamespace(
-            **fields, kb_mass=0.5, confidence=0.1 if refused else 0.9, timing=TIMING, trace=None
-        )
+        answer = SimpleNamespace(**fields, kb_mass=0.5, confidence=0.1 if refused else 0.9, timing=TIMING, trace=None)
         answer.to_dict = lambda: {
             "answer": text,
             "refused": refused,

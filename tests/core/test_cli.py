@@ -67,9 +67,7 @@ def test_the_bare_program_prints_its_help(capsys):
 
 
 def test_ask_streams_and_names_the_fact(capsys, fake, folder):
-    code, out, err = run(
-        capsys, "ask", "--kb", folder / "facts.csv", "What is the director of Halden Workshop?"
-    )
+    code, out, err = run(capsys, "ask", "--kb", folder / "facts.csv", "What is the director of Halden Workshop?")
     assert (code, err) == (0, "")
     assert "Mara Lund" in out.splitlines()[0]
     assert "From: Halden Workshop | director | Mara Lund" in out
@@ -82,9 +80,7 @@ def test_ask_shows_the_nearest_facts_when_it_refuses(capsys, fake, folder):
 
 
 def test_ask_json_is_one_object(capsys, fake, folder):
-    code, out, _ = run(
-        capsys, "ask", "--json", "--threshold", "0.3", "--kb", folder / "facts.csv", ASKED[0]["question"]
-    )
+    code, out, _ = run(capsys, "ask", "--json", "--threshold", "0.3", "--kb", folder / "facts.csv", ASKED[0]["question"])
     assert code == 0
     assert json.loads(out)["refused"] is False
     assert fake.options.threshold == 0.3
@@ -128,15 +124,11 @@ def test_evaluate_a_folder_then_report(capsys, fake, folder):
     }
     (folder / "more.questions.jsonl").write_text(json.dumps(more))
     for mode in ("kblam", "rag"):
-        code, out, _ = run(
-            capsys, "evaluate", "--suite", folder, "--mode", mode, "--json", folder / f"{mode}.json"
-        )
+        code, out, _ = run(capsys, "evaluate", "--suite", folder, "--mode", mode, "--json", folder / f"{mode}.json")
         assert code == 0 and "[more]" in out
     code, out, _ = run(capsys, "evaluate", "--suite", folder, "--pool")
     assert code == 0 and "3 questions on 3 facts" in out
-    code, _, _ = run(
-        capsys, "report", folder / "kblam.json", folder / "rag.json", "--out", folder / "results.md"
-    )
+    code, _, _ = run(capsys, "report", folder / "kblam.json", folder / "rag.json", "--out", folder / "results.md")
     assert code == 0
     assert "## more" in (folder / "results.md").read_text()
 
@@ -181,9 +173,7 @@ def test_encode_saves_and_bench_prints(capsys, fake, folder):
 )
 def test_mistakes_get_one_line_and_exit_code_2(capsys, monkeypatch, folder, arguments, says):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(
-        shared, "load_kblam", lambda *args: pytest.fail("the model was loaded before the input was checked")
-    )
+    monkeypatch.setattr(shared, "load_kblam", lambda *args: pytest.fail("the model was loaded before the input was checked"))
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("error: ") and err.count("\n") == 1

@@ -23,15 +23,9 @@ FACTS = [
     Triple("Corvin Library", "address", "4 Quay Street"),
 ]
 QUESTIONS = [
-    Question(
-        "What is the director of Halden Workshop?", "Halden Workshop", "director", "Mara Lund", "single"
-    ),
-    Question(
-        "What is the opening year of Halden Workshop?", "Halden Workshop", "opening year", "1987", "single"
-    ),
-    Question(
-        "What is the address of Corvin Library?", "Corvin Library", "address", "4 Quay Street", "single"
-    ),
+    Question("What is the director of Halden Workshop?", "Halden Workshop", "director", "Mara Lund", "single"),
+    Question("What is the opening year of Halden Workshop?", "Halden Workshop", "opening year", "1987", "single"),
+    Question("What is the address of Corvin Library?", "Corvin Library", "address", "4 Quay Street", "single"),
     Question("Who sings best?", "", "", None, "unrelated"),
     Question("What is the director of Marrow Mill?", "Marrow Mill", "director", None, "entity missing"),
 ]
@@ -155,9 +149,7 @@ def test_two_tables_apart_and_pooled():
     assert apart["n_questions"] == 6 and apart["n_triples"] == 5
     together = run(FakeKblam(), [pool(cases)])
     assert together["n_triples"] == 5 and "tables" not in together
-    assert (
-        together["n_questions"] == 5
-    )  # "director of Marrow Mill" is answerable in the pool, so it is no refusal question
+    assert together["n_questions"] == 5  # "director of Marrow Mill" is answerable in the pool, so it is no refusal question
     assert together["notes"]
 
 
@@ -217,9 +209,7 @@ def test_markdown_lays_reports_side_by_side(tmp_path):
         reports.append((mode, read_report(path)))
     text = markdown(reports)
     assert "| kblam | 4 | 5 |" in text and "| rag | 4 | 5 |" in text
-    widths = {
-        line.count(" | ") for line in text.splitlines() if line.startswith(("| kblam", "| rag", "| mode"))
-    }
+    widths = {line.count(" | ") for line in text.splitlines() if line.startswith(("| kblam", "| rag", "| mode"))}
     assert len(widths) == 1
     with pytest.raises(InputError, match="is not a report"):
         read_report(write(tmp_path / "x.json", {"a": 1}))

@@ -34,7 +34,7 @@ def random_inputs(batch: int = 3, count: int = 6, *, seed: int = 0) -> PriorInpu
         reading_of=torch.randint(0, 3, (batch, count), generator=source),
         names=units(batch, 4),
         name_of=torch.randint(0, 4, (batch, count), generator=source),
-        **{name: units(batch, count) for name in ("key", "entity", "value")},
+        **{name: units(batch, count) for name in ("key", "entity", "value", "statement")},
         lexical=torch.rand(batch, count, len(LEXICAL_FEATURES), generator=source),
         group=torch.randint(0, 3, (batch, count), generator=source),
         padding=torch.zeros(batch, count, dtype=torch.bool),

@@ -70,9 +70,7 @@ def test_csv_text_round_trip(triples):
     assert parse(triples_to_csv(triples)).triples == triples
 
 
-@given(
-    data=st.binary(max_size=300), name=st.sampled_from(["a.csv", "a.tsv", "a.json", "a.jsonl", "a.txt", "a"])
-)
+@given(data=st.binary(max_size=300), name=st.sampled_from(["a.csv", "a.tsv", "a.json", "a.jsonl", "a.txt", "a"]))
 def test_any_bytes_are_read_or_refused_kindly(data, name):
     try:
         parse_table(data, name=name)
@@ -103,13 +101,9 @@ def test_the_last_of_two_duplicates_wins_and_is_named():
 
 
 def test_half_filled_rows_are_left_out_and_empty_ones_vanish():
-    table = clean_rows(
-        [("", " ", None), ("A", "", "c"), ("A", "b"), ("A", "b", "\ufeff\u200b"), ("A", "b", "c")]
-    )
+    table = clean_rows([("", " ", None), ("A", "", "c"), ("A", "b"), ("A", "b", "\ufeff\u200b"), ("A", "b", "c")])
     assert table.triples == [Triple("A", "b", "c")]
-    assert [(problem.row, problem.kind) for problem in table.problems] == [
-        (n, "empty_cell") for n in (2, 3, 4)
-    ]
+    assert [(problem.row, problem.kind) for problem in table.problems] == [(n, "empty_cell") for n in (2, 3, 4)]
 
 
 def test_long_cells_and_too_many_rows():
@@ -206,9 +200,7 @@ def test_json_shapes():
     assert parse(json.dumps(official), "a.json").triples == [Triple("A", "purpose", "x")]
     wrapped = '{"triples": [["A", "b", 1.10], {"Entity": "C", "property": "d", "value": true}]}'
     assert parse(wrapped, "a.json").triples == [Triple("A", "b", "1.10"), Triple("C", "d", "true")]
-    lines = (
-        '{"entity": "A", "property": "b", "value": 3}\n\n{"entity": "C", "property": "d", "value": null}\n'
-    )
+    lines = '{"entity": "A", "property": "b", "value": 3}\n\n{"entity": "C", "property": "d", "value": null}\n'
     table = parse(lines, "a.jsonl")
     assert table.triples == [Triple("A", "b", "3")]
     assert kinds(table) == ["empty_cell"]
