@@ -197,8 +197,8 @@ class Kblam:
         triples = [kb.triples[row] for row in rows]
         sure = None
         if logits is not None:
-            total = float(torch.logsumexp(torch.from_numpy(logits), 0))
-            sure = 1 / (1 + np.exp(-(total - np.log(options.threshold / (1 - options.threshold)))))
+            # The threshold shifts the odds: at 0.5 they stay as they are.
+            sure = _answerable(logits, shift=np.log(options.threshold / (1 - options.threshold)))
         with torch.inference_mode():
             knowledge = self.adapter.knowledge(
                 torch.from_numpy(kb.key_vectors[rows])[None].to(self.device),
@@ -346,9 +346,15 @@ def _checked(question: str) -> str:
     return question
 
 
+def _answerable(logits: np.ndarray, *, shift: float = 0.0) -> float:
+    """Probability that a candidate answers. Facts at FLOOR are no candidates: ten thousand of them are no evidence."""
+    total = float(np.logaddexp.reduce(logits[logits > FLOOR])) if (logits > FLOOR).any() else FLOOR
+    return float(1 / (1 + np.exp(shift - total)))
+
+
 def _confidence(steps: list[Step], logits: np.ndarray | None) -> float:
     if logits is not None:
-        return float(1 / (1 + np.exp(-float(torch.logsumexp(torch.from_numpy(logits), 0)))))
+        return _answerable(logits)
     return 1.0 - steps[0].refusal if steps else 0.0
 
 

@@ -1,0 +1,35 @@
+"""A follow-up is completed with the entity talked about; any other question is left as it is."""
+
+import pytest
+
+from kblam_core.followup import complete
+from kblam_core.knowledge_base import KnowledgeBase
+from kblam_core.triples import Triple
+from tests.core.tiny import HashEncoder
+
+HISTORY = [("Who runs the Halden Workshop?", "The head of Halden Workshop is Ingrid Solberg.")]
+
+
+@pytest.fixture
+def kb() -> KnowledgeBase:
+    return KnowledgeBase(HashEncoder(), [Triple("Halden Workshop", "head", "Ingrid Solberg"), Triple("Laurel House", "founder", "Bo")])
+
+
+@pytest.mark.parametrize(
+    ("question", "completed"),
+    [
+        ("and its budget?", "and Halden Workshop's budget?"),
+        ("When was it founded?", "When was Halden Workshop founded?"),
+        ("what about the founder?", "what about the founder of Halden Workshop?"),
+        ("Who is the director of Linden House?", "Who is the director of Linden House?"),
+        ("And who founded Laurel House, do they say?", "And who founded Laurel House, do they say?"),
+        ("thanks", "thanks"),
+    ],
+)
+def test_completes_only_what_points_back(kb: KnowledgeBase, question: str, completed: str) -> None:
+    assert complete(kb, question, HISTORY) == completed
+
+
+def test_without_history_or_facts_nothing_changes(kb: KnowledgeBase) -> None:
+    assert complete(kb, "and its budget?", []) == "and its budget?"
+    assert complete(KnowledgeBase(HashEncoder()), "and its budget?", HISTORY) == "and its budget?"
