@@ -1,6 +1,6 @@
 """Write the evaluation tables with held-out entities and the training's wordings: assets/evaluation_held_out/.
 
-    python tools/make_held_out.py
+    PYTHONPATH=. python tools/make_held_out.py
 
 Entities whose name falls into one tenth by checksum never enter training (generator.is_held_out); their facts and questions are drawn here
 with seeds of their own.

@@ -50,7 +50,7 @@ def evaluate(
     \b
     Examples:
       python -m kblam_core evaluate --kb facts.csv --questions facts.questions.jsonl --json kblam.json
-      python -m kblam_core evaluate --suite assets/eval --mode rag --json rag.json
+      python -m kblam_core evaluate --suite assets/evaluation --mode rag --json rag.json
       python -m kblam_core report kblam.json rag.json --out results.md
     """
     from kblam_core.evaluation.questions import read_questions

@@ -28,6 +28,9 @@ def train(
         float | None,
         typer.Option(min=0, max=1, help="Share of batches without the question prior; 1 trains plain KBLaM."),
     ] = None,
+    attention_loss: Annotated[
+        float | None, typer.Option(min=0, help="Weight of supervised attention; 0 switches it off, as in the paper.")
+    ] = None,
     device: shared.Device = "auto",
 ) -> None:
     """Train an adapter for a frozen language model and encoder. Data is generated; nothing is downloaded but the weights.
@@ -38,7 +41,7 @@ def train(
     Examples:
       python -m kblam_core train --out my_adapter --time-limit 110
       python -m kblam_core train --out my_adapter --steps 200 --no-resume
-      python -m kblam_core train --out plain_kblam --prior-drop 1
+      python -m kblam_core train --out plain_kblam --prior-drop 1 --attention-loss 0
       python -m kblam_core ask --kb facts.csv --adapter my_adapter "Who runs the Halden Workshop?"
     """
     if stage not in _STAGES:
@@ -56,6 +59,7 @@ def train(
         "batch_size": batch_size,
         "questions": questions,
         "prior_drop": prior_drop,
+        "attention_loss": attention_loss,
         "device": device,
     }
     options = {name: value for name, value in given.items() if value is not None}

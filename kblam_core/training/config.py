@@ -29,11 +29,11 @@ class TrainConfig:
     encoder: str = DEFAULT_ENCODER
     batch_size: int = 16
     stage: str = "both"
-    questions: int = 18_000
+    questions: int = 36_000
     max_triples: int = 96
     every: int = 3
     first: int | None = None
-    prior_epochs: int = 3
+    prior_epochs: int = 4
     attention_loss: float = 0.2
     prior_drop: float = 0.1
     map_rate: float = 3e-3

@@ -25,7 +25,7 @@ from kblam_core.training.config import TrainConfig
 from kblam_core.training.generator import Generator
 from kblam_core.training.prior_stage import Prepared, VectorPool, judge_prior, prepare, train_prior
 
-QUESTIONS_PER_TABLE = 12
+QUESTIONS_PER_TABLE = 24
 PRIOR_SHARE = 0.35  # of the time limit, at most, for making the data and training the prior
 MAX_TABLE = 192  # triples in the largest generated table
 CHECKED = 480  # questions kept aside to measure the prior
@@ -91,10 +91,13 @@ def build(config: TrainConfig, encoder_width: int, device: str) -> tuple[torch.n
 def make_data(config: TrainConfig, pool: VectorPool, progress: Progress, *, deadline: float) -> tuple[list[Prepared], list[Prepared]]:
     """Generated questions with their sentence vectors: for training, and a few on held-out entities to measure with."""
     cache = config.out / "questions.pkl"
+    made_with = (config.seed, config.questions, config.encoder)
     if config.resume and cache.exists():
         with cache.open("rb") as file:
-            pool.vectors, data, checked = pickle.load(file)  # written below, by this command
-        return data, checked
+            known, vectors, data, checked = pickle.load(file)  # written below, by this command
+        if known == made_with:
+            pool.vectors = vectors
+            return data, checked
     task = progress.add_task("questions", total=config.questions)
     held_out = Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE)
     checked = prepare(_draw(held_out, CHECKED), pool)
@@ -106,7 +109,7 @@ def make_data(config: TrainConfig, pool: VectorPool, progress: Progress, *, dead
     progress.update(task, total=len(data))
     part = cache.with_suffix(".part")
     with part.open("wb") as file:
-        pickle.dump((pool.vectors, data, checked), file)
+        pickle.dump((made_with, pool.vectors, data, checked), file)
     part.replace(cache)
     return data, checked
 
