@@ -8,6 +8,7 @@ import gradio as gr
 
 from app.assets import script
 from app.texts import static
+from kblam_core import AskOptions
 
 MODES = ("kblam", "paper", "no-copy", "no-prior", "no-shortlist")
 
@@ -74,6 +75,6 @@ def chat_page() -> ChatPage:
             info=static("mode_info"),
             filterable=False,
         )
-        threshold = gr.Slider(0.05, 0.95, value=0.5, step=0.05, label=static("threshold"), info=static("threshold_info"))
+        threshold = gr.Slider(0.05, 0.95, value=AskOptions().threshold, step=0.05, label=static("threshold"), info=static("threshold_info"))
     timer = gr.Timer(1.0)
     return ChatPage(banner, timer, chat, question, ask, stop, notice, chips, mode, threshold)
