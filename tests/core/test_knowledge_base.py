@@ -91,10 +91,10 @@ def test_any_series_of_edits_equals_a_rebuild(data, table):
 
 def test_an_edit_encodes_only_what_changed(base, encoder):
     base.edit(1, Triple("Halden Workshop", "date_built", "1991"))
-    assert encoder.texts == ["the date_built of Halden Workshop", "1991"]
+    assert encoder.texts == ["the date_built of Halden Workshop", "1991", "The date built of it is 1991."]
     encoder.texts.clear()
     base.add(Triple("Halden Workshop", "budget", "4,000 €"))
-    assert encoder.texts == ["the budget of Halden Workshop", "4,000 €", "budget"]
+    assert encoder.texts == ["the budget of Halden Workshop", "4,000 €", "budget", "The budget of it is 4,000 €."]
     encoder.texts.clear()
     base.remove(0)
     assert base.update(list(reversed(base.triples))) == 0

@@ -72,8 +72,8 @@ def test_held_out_tables(kblam: Kblam) -> None:
         Case(name, read_table(EVALUATION / f"{name}.csv").triples, read_questions(EVALUATION / f"{name}.jsonl"))
         for name in ("elements", "museum", "clinic", "counterfactual")
     ]
-    report = run(kblam, cases, mode="kblam", limit=60, seed=1)
-    assert report["accuracy"]["value"] >= 0.7 if isinstance(report["accuracy"], dict) else report["accuracy"] >= 0.7
+    report = run(kblam, cases, mode="kblam", limit=40, seed=1)
+    assert report["accuracy"] >= 0.7
 
 
 def test_a_thousand_facts_and_two_tables_at_once(kblam: Kblam) -> None:
