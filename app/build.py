@@ -114,6 +114,8 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
             stream,
             [session, left.mode, left.threshold],
             [left.chat, left.notice, left.ask, left.stop],
+            # "once" would drop the next question's answer while a stopped one is still winding down.
+            trigger_mode="multiple",
             **QUIET,
             **MODEL,
         )
