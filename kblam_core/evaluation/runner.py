@@ -139,7 +139,9 @@ def _asker(kblam: Any, case: Case, mode: str, options: AskOptions | None) -> Ask
         ranked = list(dict.fromkeys(source.index for source in [*answer.sources, *answer.nearest]))
         timing = answer.timing
         speed = {"ttft_ms": timing.ttft_ms, "total_ms": timing.total_ms, "tokens": timing.tokens}
-        return Reply(answer.text, answer.refused, ranked, **speed, confidence=answer.confidence, kb_mass=answer.kb_mass)
+        # A polite word claims no fact: to a message that no fact answers it is as good as a refusal.
+        refused = answer.refused or answer.state == "small_talk"
+        return Reply(answer.text, refused, ranked, **speed, confidence=answer.confidence, kb_mass=answer.kb_mass)
 
     return ask
 
