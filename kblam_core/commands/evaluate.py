@@ -21,6 +21,7 @@ def evaluate(
     questions: Annotated[list[Path] | None, typer.Option(help="Questions for the table, one --questions for each --kb.")] = None,
     suite: Annotated[Path | None, typer.Option(help="Folder with NAME.csv beside NAME.questions.jsonl.")] = None,
     pooled: Annotated[bool, typer.Option("--pool/--separate", help="All tables as one knowledge base, or each its own.")] = False,
+    size: Annotated[int | None, typer.Option(min=1, help="Cut or pad each table to so many facts.")] = None,
     mode: Annotated[str, typer.Option(help=_MODES)] = "kblam",
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the full report, one row a question, here.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask at most so many questions, drawn with --seed.")] = None,
@@ -51,10 +52,12 @@ def evaluate(
     Examples:
       python -m kblam_core evaluate --kb facts.csv --questions facts.questions.jsonl --json kblam.json
       python -m kblam_core evaluate --suite assets/evaluation --mode rag --json rag.json
+      python -m kblam_core evaluate --suite assets/evaluation --size 1000 --json kblam-1000.json
       python -m kblam_core report kblam.json rag.json --out results.md
     """
     from kblam_core.evaluation.questions import read_questions
     from kblam_core.evaluation.runner import Case, check_mode, pool, run
+    from kblam_core.evaluation.sizes import resize
 
     check_mode(mode)
     options = shared.ask_options("kblam", top_k=top_k, threshold=threshold)
@@ -69,6 +72,8 @@ def evaluate(
         cases.append(Case(source.name, triples, asked, base))
     if pooled and len(cases) > 1:
         cases = [pool(cases)]
+    if size is not None:
+        cases = resize(cases, size, seed=seed)
     about = {
         "backbone": backbone,
         "encoder": encoder,
@@ -89,6 +94,7 @@ def evaluate(
             options=options,
             limit=limit,
             seed=seed,
+            size=size,
             about={key: value for key, value in about.items() if value is not None},
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

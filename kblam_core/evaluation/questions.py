@@ -34,9 +34,14 @@ class Question:
         return self.answer is not None
 
     @property
-    def key(self) -> tuple[str, str]:
-        """What identifies the fact asked for, case ignored."""
-        return self.entity.casefold(), self.property.casefold()
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """What identifies the facts asked for, case ignored."""
+        return ((self.entity.casefold(), self.property.casefold()),)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that the person says."""
+        return (self.question,)
 
 
 def read_questions(path: str | Path) -> list[Question]:
@@ -77,7 +82,7 @@ def askable(questions: Sequence[Question], triples: Sequence[Triple]) -> tuple[l
     values = {(triple.entity.casefold(), triple.property.casefold()): triple.value for triple in triples}
     kept, lost, answered = [], [], []
     for question in questions:
-        value = values.get(question.key)
+        value = values.get(question.keys[0])
         if question.answer is None:
             (answered if value is not None else kept).append(question)
         else:

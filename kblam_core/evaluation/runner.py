@@ -39,13 +39,15 @@ def run(
     options: AskOptions | None = None,
     limit: int | None = None,
     seed: int = 0,
+    size: int | None = None,
     progress: Progress | None = None,
     about: dict[str, object] | None = None,
 ) -> dict[str, object]:
     """Evaluate every case on its own table and pool the questions.
 
     options: AskOptions for the KB modes (its mode is replaced by `mode`). limit: at most so many questions over all cases, drawn
-    with `seed`. about: further facts for the head of the report (backbone, encoder, ...). Raises KblamError.
+    with `seed`. size: the number of facts that every case was brought to (sizes.py), where it was. about: further facts for the head of
+    the report (backbone, encoder, ...). Raises KblamError.
     """
     check_mode(mode)
     drawn, notes = _draw(cases, limit, seed)
@@ -64,21 +66,22 @@ def run(
             continue
         places = {(triple.entity.casefold(), triple.property.casefold()): i for i, triple in enumerate(case.triples)}
         for question in case.questions:
-            rows.append(_row(case.name, question, ask(question.question), places.get(question.key), case.triples))
+            rows.append(_row(case.name, question, ask(question.question), places.get(question.keys[0]), case.triples))
             if progress:
                 progress(len(rows), total)
     if not rows:
         raise InputError(skipped[0])
     names = {row["table"] for row in rows}
     used = [case for case in drawn if case.name in names]
-    report = {"mode": mode, **(about or {}), "seed": seed, "limit": limit}
+    report = {"mode": mode, **(about or {}), "seed": seed, "limit": limit, "size": size}
     report |= {
-        "n_triples": sum(len(case.triples) for case in used),
+        "n_triples": size or sum(len(case.triples) for case in used),
         "n_questions": len(rows),
         **summarise(rows, mode),
     }
-    if len(used) > 1:
-        report["tables"] = [_table(case, [row for row in rows if row["table"] == case.name], mode) for case in used]
+    tables = {case.name: case for case in used}  # parts of one table count as one
+    if len(tables) > 1:
+        report["tables"] = [_table(case, [row for row in rows if row["table"] == case.name], mode) for case in tables.values()]
     return report | {"notes": notes + skipped, "rows": rows}
 
 

@@ -128,6 +128,8 @@ def test_evaluate_a_folder_then_report(capsys, fake, folder):
         assert code == 0 and "[more]" in out
     code, out, _ = run(capsys, "evaluate", "--suite", folder, "--pool")
     assert code == 0 and "3 questions on 3 facts" in out
+    code, out, _ = run(capsys, "evaluate", "--suite", folder, "--size", "50")
+    assert code == 0 and "3 questions on 50 facts" in out
     code, _, _ = run(capsys, "report", folder / "kblam.json", folder / "rag.json", "--out", folder / "results.md")
     assert code == 0
     assert "## more" in (folder / "results.md").read_text()
