@@ -144,6 +144,10 @@ def summary(result: dict[str, Any]) -> str:
     ]
     if retrieval["top1"] is not None:
         lines.append(f"retrieval  top-1 {_share(retrieval['top1'])}, top-5 {_share(retrieval['top5'])}")
+    if result["calibration"] is not None:
+        errors = [result["calibration"][key]["ece"] for key in ("answerable", "right")]
+        told = ["–" if error is None else f"{error:.3f}" for error in errors]
+        lines.append(f"confidence calibration error {told[0]} (the table answers), {told[1]} (the answer is right)")
     first, rate = speed["ttft_ms"], speed["tokens_per_s"]
     tail = "" if rate is None else f", {rate:.1f} tokens/s"
     lines.append(f"speed      first token {first['p50']:.0f} ms (p50), {first['p95']:.0f} ms (p95){tail}")

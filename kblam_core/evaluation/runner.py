@@ -166,8 +166,8 @@ def _row(table: str, question: Question, reply: Reply, target: int | None, tripl
     row["retrieved"] = bool(reply.ranked)
     row["facts"] = [[triples[i].entity, triples[i].property] for i in reply.ranked[:5]]
     for name in ("similarity", "confidence", "kb_mass"):
-        if (value := getattr(reply, name)) is not None:
-            row[name] = round(float(value), 4)
+        value = getattr(reply, name)
+        row[name] = None if value is None else round(float(value), 4)
     return row | {
         "ttft_ms": round(reply.ttft_ms, 2),
         "total_ms": round(reply.total_ms, 2),

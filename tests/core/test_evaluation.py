@@ -209,7 +209,8 @@ def test_markdown_lays_reports_side_by_side(tmp_path):
         reports.append((mode, read_report(path)))
     text = markdown(reports)
     assert "| kblam | 4 | 5 |" in text and "| rag | 4 | 5 |" in text
-    widths = {line.count(" | ") for line in text.splitlines() if line.startswith(("| kblam", "| rag", "| mode"))}
+    grid = text.split("\n\n")[2].splitlines()
+    widths = {line.count(" | ") for line in grid if line.startswith(("| kblam", "| rag", "| mode"))}
     assert len(widths) == 1
     with pytest.raises(InputError, match="is not a report"):
         read_report(write(tmp_path / "x.json", {"a": 1}))
