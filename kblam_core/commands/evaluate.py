@@ -112,18 +112,20 @@ def evaluate(
 def report(
     reports: Annotated[list[Path], typer.Argument(help="Files written by evaluate --json.")],
     out: Annotated[Path | None, typer.Option(help="Markdown file to write; without it the table is printed.")] = None,
+    threshold_sweep: Annotated[bool, typer.Option("--threshold-sweep", help="Add what other refusal thresholds would do.")] = False,
 ) -> None:
     """Lay several results side by side as Markdown.
 
     \b
-    Example:
+    Examples:
       python -m kblam_core report kblam.json rag.json dense.json --out results.md
+      python -m kblam_core report kblam.json --threshold-sweep
     """
     from kblam_core.evaluation.report import markdown, read_report
     from kblam_core.textfile import write_text
 
     shared.check_target(out, what="table")
-    text = markdown([(path.stem, read_report(path)) for path in reports])
+    text = markdown([(path.stem, read_report(path)) for path in reports], threshold_sweep=threshold_sweep)
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -12,6 +12,7 @@ from kblam_core.errors import InputError
 from kblam_core.evaluation.comparison import paired
 from kblam_core.evaluation.grid import cell, grid, percent
 from kblam_core.evaluation.summary import summarise
+from kblam_core.evaluation.sweep import LEGEND, sweep_table
 from kblam_core.textfile import decode_text, read_bytes
 
 Reports = Sequence[tuple[str, dict[str, Any]]]
@@ -66,8 +67,11 @@ def labels(reports: Reports) -> list[str]:
     return next((way for way in ways if max(Counter(way).values(), default=0) < 2), ways[-1])
 
 
-def markdown(reports: Reports) -> str:
-    """Markdown for (name, report) pairs: one table over all, then comparisons, kinds of question, calibration, each table of facts."""
+def markdown(reports: Reports, *, threshold_sweep: bool = False) -> str:
+    """Markdown for (name, report) pairs: one table over all, then comparisons, kinds of question, calibration, each table of facts.
+
+    threshold_sweep: also what other refusal thresholds would have done.
+    """
     parts = ["# Evaluation", "", *_head(reports), "", grid(_HEADER, [_line(report["mode"], report) for _, report in reports]), "", _LEGEND]
     parts += _comparisons(reports)
     kinds = sorted({kind for _, report in reports for kind in report.get("kinds", {})})
@@ -76,6 +80,8 @@ def markdown(reports: Reports) -> str:
         cells = [[kind, _size(reports, kind), *(_kind(report, kind) for _, report in reports)] for kind in kinds]
         parts.append(grid(("kind", "questions", *labels(reports)), cells))
     parts += _calibrations(reports)
+    if threshold_sweep:
+        parts += _sweeps(reports)
     tables = list(dict.fromkeys(table["name"] for _, report in reports for table in report.get("tables", [])))
     for name in tables:
         found = [(report["mode"], table) for _, report in reports for table in report.get("tables", []) if table["name"] == name]
@@ -157,6 +163,14 @@ def _calibrations(reports: Reports) -> list[str]:
             lines.append(line)
         parts += ["", f"### {cell(label)}", "", grid(header, lines)]
     return parts
+
+
+def _sweeps(reports: Reports) -> list[str]:
+    parts = []
+    for label, (_, report) in zip(labels(reports), reports, strict=True):
+        if table := sweep_table(report.get("rows", []), report.get("threshold", 0.0)):
+            parts += ["", f"### {cell(label)}, asked with {report.get('threshold', 0.0):g}", "", table]
+    return ["", "## Other thresholds", "", LEGEND, *parts] if parts else []
 
 
 def _error(error: float | None) -> str:
