@@ -1,6 +1,6 @@
 """Write assets/distractors.csv.gz: real-looking facts that pad the evaluation tables to a larger size.
 
-    PYTHONPATH=. python tools/make_distractors.py
+    PYTHONHASHSEED=0 PYTHONPATH=. python tools/make_distractors.py   # Faker draws Italian towns from a set
 
 Entities are names of the training catalogue that never enter training (generator.is_held_out), then people, companies and places made by
 Faker that are held out by the same rule. None is named by a table or question of the evaluation suites.

@@ -20,6 +20,7 @@ def evaluate(
     kb: Annotated[list[Path] | None, typer.Option(help="Table of facts or encoded base; may be repeated.")] = None,
     questions: Annotated[list[Path] | None, typer.Option(help="Questions for the table, one --questions for each --kb.")] = None,
     suite: Annotated[Path | None, typer.Option(help="Folder with NAME.csv beside NAME.questions.jsonl.")] = None,
+    question_set: Annotated[str | None, typer.Option("--set", help="With --suite: ask NAME.SET.jsonl, such as extra.")] = None,
     pooled: Annotated[bool, typer.Option("--pool/--separate", help="All tables as one knowledge base, or each its own.")] = False,
     size: Annotated[int | None, typer.Option(min=1, help="Cut or pad each table to so many facts.")] = None,
     mode: Annotated[str, typer.Option(help=_MODES)] = "kblam",
@@ -37,7 +38,8 @@ def evaluate(
     """Ask a file of questions and judge the answers.
 
     Questions are JSON lines such as {"question": "Who runs Halden?", "entity": "Halden", "property": "director",
-    "answer": "Mara Lund"}; "answer": null means that the table does not hold it and a refusal is right.
+    "answer": "Mara Lund"}; "answer": null means that the table does not hold it and a refusal is right. Of a list of answers all must
+    be given; "history": [["Who runs Halden?", "Mara Lund."]] holds the turns before.
 
     \b
     Modes:
@@ -62,7 +64,7 @@ def evaluate(
     check_mode(mode)
     options = shared.ask_options("kblam", top_k=top_k, threshold=threshold)
     shared.check_target(json_out, what="report")
-    pairs = _pairs(kb or [], questions or [], suite)
+    pairs = _pairs(kb or [], questions or [], suite, question_set)
     sources = [(shared.find_source(table, max_rows=max_rows), read_questions(asked)) for table, asked in pairs]
     kblam = shared.load_kblam(backbone, encoder, adapter, device)
     cases = []
@@ -79,6 +81,7 @@ def evaluate(
         "encoder": encoder,
         "adapter": Path(adapter).name if adapter else None,
         "device": device,
+        "question_set": question_set,
     }
     about |= {"top_k": options.top_k, "threshold": options.threshold}
     from rich.console import Console
@@ -164,13 +167,15 @@ def _share(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:.1f} %"
 
 
-def _pairs(kb: list[Path], questions: list[Path], suite: Path | None) -> list[tuple[Path, Path]]:
+def _pairs(kb: list[Path], questions: list[Path], suite: Path | None, question_set: str | None) -> list[tuple[Path, Path]]:
     from kblam_core.evaluation.runner import find_suite
 
     if suite is not None:
         if kb or questions:
             raise InputError("Give either --suite or --kb with --questions, not both.")
-        return find_suite(suite)
+        return find_suite(suite, question_set=question_set)
+    if question_set is not None:
+        raise InputError("--set goes with --suite FOLDER. Name the questions of a --kb with --questions.")
     if not kb or not questions:
         raise InputError("Give --kb FILE and --questions FILE, or --suite FOLDER.")
     if len(kb) != len(questions):

@@ -11,8 +11,8 @@ from typing import Any
 from kblam_core.answer import MODES as KB_MODES
 from kblam_core.answer import AskOptions
 from kblam_core.errors import InputError, KblamError
-from kblam_core.evaluation.baselines import BASELINES, Ask, Reply
-from kblam_core.evaluation.metrics import is_correct, is_exact, token_f1
+from kblam_core.evaluation.baselines import BASELINES, Ask, History, Reply
+from kblam_core.evaluation.metrics import is_correct, is_exact, is_exact_all, token_f1
 from kblam_core.evaluation.questions import Question, askable
 from kblam_core.evaluation.summary import summarise
 from kblam_core.triples import Triple, clean_rows
@@ -66,7 +66,8 @@ def run(
             continue
         places = {(triple.entity.casefold(), triple.property.casefold()): i for i, triple in enumerate(case.triples)}
         for question in case.questions:
-            rows.append(_row(case.name, question, ask(question.question), places.get(question.keys[0]), case.triples))
+            targets = [places.get(key) for key in question.keys]
+            rows.append(_row(case.name, question, ask(question.question, question.history), targets, case.triples))
             if progress:
                 progress(len(rows), total)
     if not rows:
@@ -98,18 +99,22 @@ def pool(cases: Sequence[Case]) -> Case:
     return Case("all tables", triples, [question for case in cases for question in case.questions])
 
 
-def find_suite(folder: str | Path) -> list[tuple[Path, Path]]:
-    """(table, questions) for each NAME.csv (.tsv, .json) beside NAME.questions.jsonl or NAME.jsonl. Raises InputError."""
+def find_suite(folder: str | Path, *, question_set: str | None = None) -> list[tuple[Path, Path]]:
+    """(table, questions) for each NAME.csv (.tsv, .json) beside NAME.questions.jsonl or NAME.jsonl. Raises InputError.
+
+    question_set: take NAME.SET.jsonl instead.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"--suite needs a folder, and {folder} is none. It holds NAME.csv beside NAME.questions.jsonl.")
+    endings = (f".{question_set}.jsonl",) if question_set else (".questions.jsonl", ".jsonl")
     pairs = []
     for table in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".json")):
-        asked = (table.with_name(table.stem + ending) for ending in (".questions.jsonl", ".jsonl"))
+        asked = (table.with_name(table.stem + ending) for ending in endings)
         if questions := next((path for path in asked if path.is_file()), None):
             pairs.append((table, questions))
     if not pairs:
-        raise InputError(f"{folder} holds no table with questions. Put NAME.questions.jsonl beside each NAME.csv.")
+        raise InputError(f"{folder} holds no table with questions. Put NAME{endings[0]} beside each NAME.csv.")
     return pairs
 
 
@@ -137,32 +142,32 @@ def _asker(kblam: Any, case: Case, mode: str, options: AskOptions | None) -> Ask
     chosen = replace(options or AskOptions(), mode=mode)
     base = case.knowledge_base if case.knowledge_base is not None else kblam.knowledge_base(case.triples)
 
-    def ask(question: str) -> Reply:
-        answer = kblam.ask(base, question, options=chosen)
+    def ask(question: str, history: History = ()) -> Reply:
+        answer = kblam.ask(base, question, history=history, options=chosen)
         ranked = list(dict.fromkeys(source.index for source in [*answer.sources, *answer.nearest]))
         timing = answer.timing
         speed = {"ttft_ms": timing.ttft_ms, "total_ms": timing.total_ms, "tokens": timing.tokens}
-        return Reply(answer.text, answer.refused, ranked, **speed, confidence=answer.confidence, kb_mass=answer.kb_mass)
+        declined = answer.state != "answered"  # a greeting returned, say: nothing is claimed from the table
+        return Reply(answer.text, declined, ranked, **speed, confidence=answer.confidence, kb_mass=answer.kb_mass)
 
     return ask
 
 
-def _row(table: str, question: Question, reply: Reply, target: int | None, triples: Sequence[Triple]) -> dict[str, object]:
-    gold = question.answer
+def _row(table: str, question: Question, reply: Reply, targets: list[int | None], triples: Sequence[Triple]) -> dict[str, object]:
+    golds, told = question.golds, {"refused": reply.refused}
     row: dict[str, object] = {"table": table, "kind": question.kind, "question": question.question}
-    row |= {"entity": question.entity, "property": question.property, "gold": gold}
+    if question.history:
+        row["history"] = question.history
+    row |= {"entity": question.entity, "property": question.property, "gold": question.answer}
     row |= {"answer": reply.text, "refused": reply.refused}
-    if gold is None:
+    if not golds:
         row |= {"right": reply.refused, "correct": None, "exact": None, "f1": None, "rank": None}
     else:
-        correct = is_correct(reply.text, gold, refused=reply.refused)
-        row |= {
-            "right": correct,
-            "correct": correct,
-            "exact": is_exact(reply.text, gold, refused=reply.refused),
-        }
-        row |= {"f1": round(token_f1(reply.text, gold, refused=reply.refused), 4)}
-        row |= {"rank": reply.ranked.index(target) + 1 if target in reply.ranked else None}
+        correct = all(is_correct(reply.text, gold, **told) for gold in golds)
+        names = [f"{property_} of {entity}" for entity, property_ in question.keys]
+        exact = is_exact(reply.text, golds[0], **told) if len(golds) == 1 else is_exact_all(reply.text, golds, names, **told)
+        row |= {"right": correct, "correct": correct, "exact": exact}
+        row |= {"f1": round(token_f1(reply.text, " ".join(golds), **told), 4), "rank": _rank(reply.ranked, targets)}
     row["retrieved"] = bool(reply.ranked)
     row["facts"] = [[triples[i].entity, triples[i].property] for i in reply.ranked[:5]]
     for name in ("similarity", "confidence", "kb_mass"):
@@ -173,6 +178,13 @@ def _row(table: str, question: Question, reply: Reply, target: int | None, tripl
         "total_ms": round(reply.total_ms, 2),
         "tokens": reply.tokens,
     }
+
+
+def _rank(ranked: list[int], targets: list[int | None]) -> int | None:
+    """1 when the facts needed are the first ones retrieved, 2 when one other stands among them, ...; None when one is missing."""
+    if not all(target in ranked for target in targets):
+        return None
+    return max(ranked.index(target) for target in targets) + 2 - len(set(targets))
 
 
 def _table(case: Case, rows: list[dict[str, object]], mode: str) -> dict[str, object]:

@@ -163,6 +163,8 @@ def test_encode_saves_and_bench_prints(capsys, fake, folder):
         (["evaluate", "--kb", "facts.csv", "--questions", "facts.csv"], "not valid JSON"),
         (["evaluate", "--kb", "a", "--kb", "b", "--questions", "c"], "2 --kb and 1 --questions"),
         (["evaluate", "--suite", ".", "--kb", "a"], "not both"),
+        (["evaluate", "--suite", ".", "--set", "extra"], "Put NAME.extra.jsonl beside"),
+        (["evaluate", "--kb", "a", "--questions", "b", "--set", "extra"], "--set goes with --suite"),
         (["evaluate", "--suite", ".", "--mode", "best"], "no mode 'best'"),
         (["evaluate", "--suite", ".", "--json", "."], "folder"),
         (["evaluate", "--suite", ".", "--json", "facts.csv/out.json"], "cannot be written"),

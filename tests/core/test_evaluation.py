@@ -59,7 +59,14 @@ def test_questions_are_read(tmp_path):
         ({"question": " ", "answer": None}, "the question is empty"),
         ({"question": "Who?", "answer": ""}, "the answer is empty"),
         ({"question": "Who?", "answer": "x"}, "entity and property"),
-        ({"question": "Who?", "answer": ["x"], "entity": "A", "property": "b"}, "one value"),
+        ({"question": "Who?", "answer": {"x": 1}, "entity": "A", "property": "b"}, "or a list of them"),
+        ({"question": "Who?", "answer": [["x"]], "entity": "A", "property": "b"}, "or a list of them"),
+        ({"question": ["Who?"], "answer": None}, "question must be text, a number or null."),
+        ({"question": "Who?", "answer": ["x", ""], "entity": "A", "property": "b"}, "the answer is empty"),
+        ({"question": "Who?", "answer": ["x", "y"], "entity": ["A", "B", "C"], "property": "b"}, "equally long"),
+        ({"question": "Who?", "answer": "x", "entity": ["A", "B"], "property": "b"}, "equally long"),
+        ({"question": "Who?", "answer": None, "history": [["only one"]]}, "history must be a list of turns"),
+        ({"question": "Who?", "answer": None, "history": "Hi"}, "history must be a list of turns"),
     ],
 )
 def test_broken_questions_say_where(tmp_path, line, says):
