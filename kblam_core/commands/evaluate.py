@@ -116,24 +116,33 @@ def report(
     reports: Annotated[list[Path], typer.Argument(help="Files written by evaluate --json.")],
     out: Annotated[Path | None, typer.Option(help="Markdown file to write; without it the table is printed.")] = None,
     threshold_sweep: Annotated[bool, typer.Option("--threshold-sweep", help="Add what other refusal thresholds would do.")] = False,
+    chart: Annotated[Path | None, typer.Option(help="Also draw accuracy, refusals and time by number of facts: an SVG file.")] = None,
 ) -> None:
-    """Lay several results side by side as Markdown.
+    """Lay several results side by side as Markdown, and draw them.
 
     \b
     Examples:
       python -m kblam_core report kblam.json rag.json dense.json --out results.md
       python -m kblam_core report kblam.json --threshold-sweep
+      python -m kblam_core report size-*.json --out sizes.md --chart sizes.svg
     """
+    from kblam_core.evaluation.chart import chart as draw
     from kblam_core.evaluation.report import markdown, read_report
     from kblam_core.textfile import write_text
 
     shared.check_target(out, what="table")
-    text = markdown([(path.stem, read_report(path)) for path in reports], threshold_sweep=threshold_sweep)
+    shared.check_target(chart, what="chart")
+    read = [(path.stem, read_report(path)) for path in reports]
+    picture = draw(read) if chart is not None else ""
+    text = markdown(read, threshold_sweep=threshold_sweep)
     if out is None:
         typer.echo(text, nl=False)
-        return
-    write_text(out, text, what="table")
-    typer.echo(f"{len(reports)} reports in {out}")
+    else:
+        write_text(out, text, what="table")
+        typer.echo(f"{len(reports)} reports in {out}")
+    if chart is not None:
+        write_text(chart, picture, what="chart")
+        typer.echo(f"chart in {chart}", err=out is None)  # stdout holds the table alone
 
 
 def summary(result: dict[str, Any]) -> str:
