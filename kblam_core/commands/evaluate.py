@@ -20,7 +20,7 @@ def evaluate(
     kb: Annotated[list[Path] | None, typer.Option(help="Table of facts or encoded base; may be repeated.")] = None,
     questions: Annotated[list[Path] | None, typer.Option(help="Questions for the table, one --questions for each --kb.")] = None,
     suite: Annotated[Path | None, typer.Option(help="Folder with NAME.csv beside NAME.questions.jsonl.")] = None,
-    question_set: Annotated[str | None, typer.Option("--set", help="With --suite: ask NAME.SET.jsonl, such as extra.")] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", help="With --suite: main, or extra for NAME.extra.jsonl; repeatable.")] = None,
     pooled: Annotated[bool, typer.Option("--pool/--separate", help="All tables as one knowledge base, or each its own.")] = False,
     size: Annotated[int | None, typer.Option(min=1, help="Cut or pad each table to so many facts.")] = None,
     mode: Annotated[str, typer.Option(help=_MODES)] = "kblam",
@@ -54,7 +54,7 @@ def evaluate(
     Examples:
       python -m kblam_core evaluate --kb facts.csv --questions facts.questions.jsonl --json kblam.json
       python -m kblam_core evaluate --suite assets/evaluation --mode rag --json rag.json
-      python -m kblam_core evaluate --suite assets/evaluation --size 1000 --json kblam-1000.json
+      python -m kblam_core evaluate --suite assets/evaluation --set main --set extra --size 1000 --json kblam-1000.json
       python -m kblam_core report kblam.json rag.json --out results.md
     """
     from kblam_core.evaluation.questions import read_questions
@@ -64,7 +64,7 @@ def evaluate(
     check_mode(mode)
     options = shared.ask_options("kblam", top_k=top_k, threshold=threshold)
     shared.check_target(json_out, what="report")
-    pairs = _pairs(kb or [], questions or [], suite, question_set)
+    pairs = _pairs(kb or [], questions or [], suite, sets or [])
     sources = [(shared.find_source(table, max_rows=max_rows), read_questions(asked)) for table, asked in pairs]
     kblam = shared.load_kblam(backbone, encoder, adapter, device)
     cases = []
@@ -81,7 +81,7 @@ def evaluate(
         "encoder": encoder,
         "adapter": Path(adapter).name if adapter else None,
         "device": device,
-        "question_set": question_set,
+        "sets": sets or None,
     }
     about |= {"top_k": options.top_k, "threshold": options.threshold}
     from rich.console import Console
@@ -176,14 +176,14 @@ def _share(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:.1f} %"
 
 
-def _pairs(kb: list[Path], questions: list[Path], suite: Path | None, question_set: str | None) -> list[tuple[Path, Path]]:
-    from kblam_core.evaluation.runner import find_suite
+def _pairs(kb: list[Path], questions: list[Path], suite: Path | None, sets: list[str]) -> list[tuple[Path, Path]]:
+    from kblam_core.evaluation.runner import MAIN, find_suite
 
     if suite is not None:
         if kb or questions:
             raise InputError("Give either --suite or --kb with --questions, not both.")
-        return find_suite(suite, question_set=question_set)
-    if question_set is not None:
+        return find_suite(suite, sets=sets or [MAIN])
+    if sets:
         raise InputError("--set goes with --suite FOLDER. Name the questions of a --kb with --questions.")
     if not kb or not questions:
         raise InputError("Give --kb FILE and --questions FILE, or --suite FOLDER.")

@@ -18,6 +18,7 @@ from kblam_core.evaluation.summary import summarise
 from kblam_core.triples import Triple, clean_rows
 
 MODES = (*KB_MODES, *BASELINES)
+MAIN = "main"  # the suite's own questions, NAME.questions.jsonl or NAME.jsonl
 Progress = Callable[[int, int], None]
 
 
@@ -74,13 +75,13 @@ def run(
         raise InputError(skipped[0])
     names = {row["table"] for row in rows}
     used = [case for case in drawn if case.name in names]
+    tables = {case.name: case for case in used}  # parts of one table, and its sets of questions, count as one
     report = {"mode": mode, **(about or {}), "seed": seed, "limit": limit, "size": size}
     report |= {
-        "n_triples": size or sum(len(case.triples) for case in used),
+        "n_triples": size or sum(len(case.triples) for case in tables.values()),
         "n_questions": len(rows),
         **summarise(rows, mode),
     }
-    tables = {case.name: case for case in used}  # parts of one table count as one
     if len(tables) > 1:
         report["tables"] = [_table(case, [row for row in rows if row["table"] == case.name], mode) for case in tables.values()]
     return report | {"notes": notes + skipped, "rows": rows}
@@ -99,22 +100,23 @@ def pool(cases: Sequence[Case]) -> Case:
     return Case("all tables", triples, [question for case in cases for question in case.questions])
 
 
-def find_suite(folder: str | Path, *, question_set: str | None = None) -> list[tuple[Path, Path]]:
+def find_suite(folder: str | Path, *, sets: Sequence[str] = (MAIN,)) -> list[tuple[Path, Path]]:
     """(table, questions) for each NAME.csv (.tsv, .json) beside NAME.questions.jsonl or NAME.jsonl. Raises InputError.
 
-    question_set: take NAME.SET.jsonl instead.
+    sets: "main" for these questions, any other SET for NAME.SET.jsonl; several sets make several pairs of each table.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"--suite needs a folder, and {folder} is none. It holds NAME.csv beside NAME.questions.jsonl.")
-    endings = (f".{question_set}.jsonl",) if question_set else (".questions.jsonl", ".jsonl")
+    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".json"))
     pairs = []
-    for table in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".json")):
-        asked = (table.with_name(table.stem + ending) for ending in endings)
-        if questions := next((path for path in asked if path.is_file()), None):
-            pairs.append((table, questions))
-    if not pairs:
-        raise InputError(f"{folder} holds no table with questions. Put NAME{endings[0]} beside each NAME.csv.")
+    for name in sets:
+        endings = (".questions.jsonl", ".jsonl") if name == MAIN else (f".{name}.jsonl",)
+        asked = [(table, table.with_name(table.stem + ending)) for table in tables for ending in endings]
+        found = {table: questions for table, questions in reversed(asked) if questions.is_file()}
+        if not found:
+            raise InputError(f"{folder} holds no table with questions. Put NAME{endings[0]} beside each NAME.csv.")
+        pairs += [(table, found[table]) for table in tables if table in found]
     return pairs
 
 

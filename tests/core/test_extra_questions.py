@@ -130,12 +130,23 @@ def test_a_polite_reply_is_no_answer_from_the_table():
 
 
 def test_the_extra_set_fits_its_tables_at_every_size():
-    found = find_suite(SUITE, question_set="extra")
+    found = find_suite(SUITE, sets=["extra"])
     cases = [Case(table.stem, read_table(table).triples, read_questions(asked)) for table, asked in found]
     kinds = {question.kind for case in cases for question in case.questions}
     assert {"two_facts", "follow_up", "lower_case", "typo", "no_question_mark"} <= kinds
     for size in (10, 100, 1000):
         assert sum(len(askable(case.questions, case.triples)[0]) for case in resize(cases, size)) == 520
+
+
+def test_several_sets_of_questions_are_one_table_each():
+    found = find_suite(SUITE, sets=["main", "extra"])
+    assert len(found) == 20
+    cases = [
+        Case(table.stem, read_table(table).triples, read_questions(asked)) for table, asked in found if table.stem in ("museum", "clinic")
+    ]
+    report = run(FakeKblam(), cases, mode="dense")
+    assert report["n_triples"] == 79 + 77 and report["n_questions"] == 2 * (45 + 52)
+    assert [table["n_questions"] for table in report["tables"]] == [97, 97]
 
 
 def test_the_script_makes_the_shipped_extra_set():
