@@ -39,6 +39,11 @@ class Kblam:
                 f"The adapter was trained with the encoder '{adapter.config.encoder}', not with '{encoder.name}'. "
                 "Use that encoder, or train an adapter for this one."
             )
+        if adapter.config.encoder_width != encoder.width:
+            raise UnsupportedModelError(
+                f"The adapter was trained with '{encoder.name}' {adapter.config.encoder_width} wide, but the encoder of that name is now "
+                f"{encoder.width} wide: it is another model. Use the former one, or train an adapter for this one."
+            )
         if adapter.config.hidden != backbone.config.hidden_size:
             raise UnsupportedModelError(
                 f"The adapter fits a backbone of width {adapter.config.hidden} ({adapter.config.backbone}), "
