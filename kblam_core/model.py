@@ -5,6 +5,7 @@ Everything that depends on a visitor's table travels as an argument: one loaded 
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
@@ -136,6 +137,7 @@ class Kblam:
         Raises InputError for an empty or over-long question.
         """
         question = _checked(question)
+        options = self._suited(options)
         started = time.perf_counter()
         if not len(kb):
             yield EMPTY_TABLE
@@ -154,6 +156,7 @@ class Kblam:
         options: AskOptions = AskOptions(),  # noqa: B008
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The shortlist: rows of the base (most promising first) and their prior logits (None without the prior)."""
+        options = self._suited(options)
         if not options.prior and not options.shortlist:
             return np.arange(len(kb)), None
         if not options.prior:
@@ -161,6 +164,14 @@ class Kblam:
             return np.argsort(-scores, kind="stable")[: options.top_k], None
         rows, logits = self._prior(kb, question, options)
         return rows, logits
+
+    def _suited(self, options: AskOptions) -> AskOptions:
+        """An adapter of plain KBLaM has but one mode: the default means that one, any other is an error."""
+        if not self.adapter.config.paper_only or options.mode == "paper":
+            return options
+        if options.mode != "kblam":
+            raise InputError(f"This adapter is plain KBLaM, which has the mode 'paper' only, not '{options.mode}'.")
+        return replace(options, mode="paper")
 
     def _prior(self, kb: KnowledgeBase, question: str, options: AskOptions) -> tuple[np.ndarray, np.ndarray]:
         vector = self.encoder.encode([question])[0]
@@ -198,7 +209,7 @@ class Kblam:
     def _generate(
         self, kb: KnowledgeBase, question: str, rows: np.ndarray, logits: np.ndarray | None, options: AskOptions, started: float
     ) -> Iterator[str | Answer]:
-        prompt = build_prompt(self.tokenizer, question)
+        prompt = build_prompt(self.tokenizer, question, self.adapter.config.prompt)
         triples = [kb.triples[row] for row in rows]
         sure = None
         if logits is not None:
