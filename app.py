@@ -39,7 +39,7 @@ def main() -> None:
     host = model_host(chosen.backbone, chosen.adapter)
     host.start()
     try:
-        build_app(host).launch(server_name=chosen.host, server_port=chosen.port, **launch_options())
+        build_app(host).launch(server_name=chosen.host, server_port=chosen.port, **launch_options(host))
     except OSError as error:  # gradio's word for a port in use
         print(f"The page could not start: {str(error).splitlines()[0]} Choose another --port, or leave it out.", file=sys.stderr)
         sys.exit(2)

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.assets import STYLE
-from app.handlers import api, attention, chat, table
+from app.handlers import api, attention, chat, completions, table
 from app.host import ModelHost
 from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
@@ -49,9 +49,10 @@ def build_app(host: ModelHost) -> gr.Blocks:
     return blocks
 
 
-def launch_options() -> dict[str, Any]:
-    """Arguments for Blocks.launch() that belong to the page, not to the machine."""
+def launch_options(host: ModelHost | None = None) -> dict[str, Any]:
+    """Arguments for Blocks.launch() that belong to the page, not to the machine; with a host also the endpoints under /v1."""
     return {
+        "app_kwargs": {"routes": completions.routes(host)} if host else None,
         "theme": theme(),
         "css_paths": [STYLE],
         "i18n": I18N,

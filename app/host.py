@@ -118,3 +118,8 @@ def answer(key: int, triples: Sequence[Triple], question: str, options: AskOptio
     """One whole answer without a session, for the API."""
     *_, last = run(key, None, triples, question, (), options)
     return last
+
+
+def count_tokens(key: int, text: str) -> int:
+    """Number of the loaded model's tokens in a text."""
+    return _MODELS[key].count_tokens(text)

@@ -9,7 +9,7 @@ print(kblam.ask(kb, "Who runs the Halden Workshop?").text)
 
 from typing import TYPE_CHECKING
 
-from kblam_core.errors import InputError, KblamError, MissingWeightsError, UnsupportedModelError
+from kblam_core.errors import InputError, KblamError, MissingWeightsError, ServiceError, UnsupportedModelError
 from kblam_core.triples import (
     Problem,
     Table,
@@ -49,6 +49,7 @@ __all__ = [
     "KnowledgeBase",
     "MissingWeightsError",
     "Problem",
+    "ServiceError",
     "Source",
     "Table",
     "Timing",

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from kblam_core.attention import Knowledge, LayerKnowledge, log_scale
+from kblam_core.attention import LENGTH_SCALE, Knowledge, LayerKnowledge, log_scale
 from kblam_core.cross_encoder import CrossEncoder, CrossShape
 from kblam_core.errors import InputError, MissingWeightsError
 from kblam_core.prior import QuestionPrior
@@ -26,7 +26,13 @@ GATE_FEATURES = 3  # KB mass, the prior's probability that some fact answers, th
 
 @dataclass(frozen=True)
 class AdapterConfig:
-    """What an adapter fits: its backbone and encoder, by name and by width. `card` holds how it was trained."""
+    """What an adapter fits: its backbone and encoder, by name and by width. `card` holds how it was trained.
+
+    The rest is for checkpoints of microsoft/KBLaM. key_norm: "head" normalises each head's keys, "all" one vector of all slots; slots:
+    how many layers the maps are wide (None: the KB layers; further ones count for the norm only); length_scale: C of log C - log M, or
+    None for neither; paper_only: holds no trained prior and no copy gate; prompt: what the backbone is shown, with {question} in it
+    (None: the tokenizer's chat template).
+    """
 
     backbone: str
     encoder: str
@@ -37,8 +43,17 @@ class AdapterConfig:
     layers: tuple[int, ...]
     card: dict = field(default_factory=dict)
     cross: dict | None = None  # shape of the cross-encoder (CrossShape), None without one
+    key_norm: str = "head"
+    slots: int | None = None
+    length_scale: float | None = LENGTH_SCALE
+    paper_only: bool = False
+    prompt: str | None = None
 
     def __post_init__(self) -> None:
+        if self.key_norm not in ("head", "all"):
+            raise InputError(f"key_norm must be 'head' or 'all', got {self.key_norm!r}.")
+        if self.slots is not None and self.slots < len(self.layers):
+            raise InputError(f"slots must be at least the number of layers ({len(self.layers)}), got {self.slots}.")
         if not self.layers or list(self.layers) != sorted(set(self.layers)):
             raise InputError(f"layers must be rising and not empty, got {self.layers}.")
 
@@ -49,7 +64,7 @@ class KblamAdapter(nn.Module):
     def __init__(self, config: AdapterConfig) -> None:
         super().__init__()
         self.config = config
-        width = len(config.layers) * config.heads * config.head_width
+        width = (config.slots or len(config.layers)) * config.heads * config.head_width
         self.key_map = nn.Linear(config.encoder_width, width)
         self.value_map = nn.Linear(config.encoder_width, width)
         self.query_heads = nn.ModuleList(nn.Linear(config.hidden, config.heads * config.head_width, bias=False) for _ in config.layers)
@@ -77,16 +92,20 @@ class KblamAdapter(nn.Module):
         self, key_vectors: Tensor, value_vectors: Tensor, *, prior: Tensor | None = None, padding: Tensor | None = None
     ) -> Knowledge:
         """Sentence vectors (B, M, E) -> Knowledge. padding (B, M) is True where there is no triple."""
-        shape = (len(self.config.layers), self.config.heads, self.config.head_width)
-        keys = self.key_map(key_vectors).unflatten(-1, shape)  # (B, M, L, H, D)
-        keys = nn.functional.layer_norm(keys, keys.shape[-1:])
-        values = self.value_map(value_vectors).unflatten(-1, shape)
+        layers, shape = len(self.config.layers), (-1, self.config.heads, self.config.head_width)
+        keys = self.key_map(key_vectors)
+        if self.config.key_norm == "all":
+            keys = nn.functional.layer_norm(keys, keys.shape[-1:])
+        keys = keys.unflatten(-1, shape)[:, :, :layers]  # (B, M, L, H, D)
+        if self.config.key_norm == "head":
+            keys = nn.functional.layer_norm(keys, keys.shape[-1:])
+        values = self.value_map(value_vectors).unflatten(-1, shape)[:, :, :layers]
         batch, triples = key_vectors.shape[:2]
         sizes = torch.full((batch,), triples, device=keys.device) if padding is None else (~padding).sum(1)
         return Knowledge(
             keys=keys.permute(2, 0, 3, 1, 4),  # (L, B, H, M, D)
             values=values.permute(2, 0, 3, 1, 4),
-            log_scale=log_scale(sizes),
+            log_scale=log_scale(sizes, self.config.length_scale),
             prior=prior,
             padding=padding,
         )
@@ -124,12 +143,12 @@ class KblamAdapter(nn.Module):
         features = torch.stack([mass, answerable, top_share], dim=-1).float()
         return torch.sigmoid(self.gate(torch.cat([hidden.float(), features], dim=-1))).squeeze(-1)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write adapter.safetensors (float16 maps) and adapter.json (config and card) into `folder`."""
+    def save(self, folder: str | Path, *, half: bool = True) -> Path:
+        """Write adapter.safetensors (maps in float16, or all in float32) and adapter.json (config and card) into `folder`."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {
-            name: (tensor.half() if tensor.ndim == 2 and tensor.numel() > 10_000 else tensor.float()).contiguous().cpu()
+            name: (tensor.half() if half and tensor.ndim == 2 and tensor.numel() > 10_000 else tensor.float()).contiguous().cpu()
             for name, tensor in self.state_dict().items()
         }
         save_file(tensors, folder / "adapter.safetensors")

@@ -47,9 +47,11 @@ class LayerKnowledge:
     bias: Tensor
 
 
-def log_scale(sizes: Tensor) -> Tensor:
-    """log C - log M for tables of these sizes: (B,) -> (B, 1, 1, 1)."""
-    return (math.log(LENGTH_SCALE) - sizes.clamp(min=1).float().log())[:, None, None, None]
+def log_scale(sizes: Tensor, length: float | None = LENGTH_SCALE) -> Tensor:
+    """log C - log M for tables of these sizes: (B,) -> (B, 1, 1, 1); zero without a C."""
+    if length is None:
+        return torch.zeros(len(sizes), 1, 1, 1, device=sizes.device)
+    return (math.log(length) - sizes.clamp(min=1).float().log())[:, None, None, None]
 
 
 def rectangular_attention(

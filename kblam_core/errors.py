@@ -20,5 +20,9 @@ class MissingWeightsError(KblamError, OSError):
     """Weights cannot be had: no network, no access, or the checksum differs."""
 
 
+class ServiceError(KblamError, ConnectionError):
+    """A service on the network cannot be reached or did not answer as it should."""
+
+
 class UnsupportedModelError(KblamError, ValueError):
     """This language model or encoder cannot carry a KBLaM adapter."""

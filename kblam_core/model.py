@@ -5,6 +5,7 @@ Everything that depends on a visitor's table travels as an argument: one loaded 
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -42,6 +43,11 @@ class Kblam:
             raise UnsupportedModelError(
                 f"The adapter was trained with the encoder '{adapter.config.encoder}', not with '{encoder.name}'. "
                 "Use that encoder, or train an adapter for this one."
+            )
+        if adapter.config.encoder_width != encoder.width:
+            raise UnsupportedModelError(
+                f"The adapter was trained with '{encoder.name}' {adapter.config.encoder_width} wide, but the encoder of that name is now "
+                f"{encoder.width} wide: it is another model. Use the former one, or train an adapter for this one."
             )
         if adapter.config.hidden != backbone.config.hidden_size:
             raise UnsupportedModelError(
@@ -135,6 +141,7 @@ class Kblam:
         Raises InputError for an empty or over-long question.
         """
         question = _checked(question)
+        options = self._suited(options)
         started = time.perf_counter()
         if reply := polite_reply(question):
             yield reply
@@ -155,12 +162,20 @@ class Kblam:
         options: AskOptions = AskOptions(),  # noqa: B008
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The shortlist: rows of the base (most promising first) and their prior logits (None without the prior)."""
-        return rank(kb, question, encoder=self.encoder, adapter=self.adapter, options=options)
+        return rank(kb, question, encoder=self.encoder, adapter=self.adapter, options=self._suited(options))
+
+    def _suited(self, options: AskOptions) -> AskOptions:
+        """An adapter of plain KBLaM has but one mode: the default means that one, any other is an error."""
+        if not self.adapter.config.paper_only or options.mode == "paper":
+            return options
+        if options.mode != "kblam":
+            raise InputError(f"This adapter is plain KBLaM, which has the mode 'paper' only, not '{options.mode}'.")
+        return replace(options, mode="paper")
 
     def _generate(
         self, kb: KnowledgeBase, question: str, rows: np.ndarray, logits: np.ndarray | None, options: AskOptions, started: float
     ) -> Iterator[str | Answer]:
-        prompt = build_prompt(self.tokenizer, question)
+        prompt = build_prompt(self.tokenizer, question, self.adapter.config.prompt)
         triples = [kb.triples[row] for row in rows]
         sure = None
         if logits is not None:

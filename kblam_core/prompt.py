@@ -29,9 +29,12 @@ class Prompt:
     end: int
 
 
-def build_prompt(tokenizer, question: str) -> Prompt:
-    """The chat prompt for a question, by the tokenizer's own template."""
-    text = chat_text(tokenizer, [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}])
+def build_prompt(tokenizer, question: str, form: str | None = None) -> Prompt:
+    """The chat prompt for a question: by the tokenizer's own template, or `form` with the question in place of {question}."""
+    if form is None:
+        text = chat_text(tokenizer, [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}])
+    else:
+        text = form.replace("{question}", question)
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
     place = text.rfind(question.strip())

@@ -75,7 +75,7 @@ def app_with(load) -> Iterator[str]:
             server_port=free_port(),
             prevent_thread_lock=True,
             quiet=True,
-            **launch_options(),
+            **launch_options(host),
         )
         yield address.rstrip("/")
     finally:

@@ -68,6 +68,9 @@ class FakeKblam:
         used = ranked[:1] if found else []
         yield self._answer(text, "answered" if found else "refused", used, ranked, trace)
 
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
     def ask(self, kb, question, *, history=(), options=None) -> Answer:
         return list(self.stream(kb, question, history=history, options=options))[-1]
 
