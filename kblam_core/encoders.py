@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kblam_core.errors import MissingWeightsError, UnsupportedModelError
+from kblam_core.errors import MissingWeightsError
 from kblam_core.remote_encoder import RemoteEncoder, is_remote
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
@@ -74,15 +74,16 @@ class LocalEncoder:
                 self._cache.popitem(last=False)
         return result
 
-    def upper_layers(self, below: int) -> Sequence[nn.Module]:
-        """The transformer layers from number `below` on. Raises UnsupportedModelError for an encoder that is not a BERT."""
+    def layer_shape(self) -> tuple[int, int, int] | None:
+        """(layers, heads, inner width) of a BERT; None for an encoder of another build."""
         body = getattr(self._model[0], "auto_model", None)
-        layers = getattr(getattr(body, "encoder", None), "layer", None)
-        if type(body).__name__ != "BertModel" or layers is None or not 0 < below < len(layers):
-            raise UnsupportedModelError(
-                f"The cross-encoder needs a sentence encoder of the BERT family; '{self.name}' is none. Train with --cross-steps 0."
-            )
-        return layers[below:]
+        if type(body).__name__ != "BertModel":
+            return None
+        return len(body.encoder.layer), body.config.num_attention_heads, body.config.intermediate_size
+
+    def upper_layers(self, below: int) -> Sequence[nn.Module]:
+        """The transformer layers from number `below` on."""
+        return self._model[0].auto_model.encoder.layer[below:]
 
     def token_states(self, texts: Sequence[str], below: int, tokens: int) -> list[Tensor]:
         """One (T, E) tensor on the CPU for each text, after `below` layers; T is at most `tokens`."""

@@ -20,7 +20,7 @@ from kblam_core import decoder
 from kblam_core.adapter import AdapterConfig, KblamAdapter
 from kblam_core.backbones import find_backbone, has_bfloat16, load_backbone
 from kblam_core.cross_encoder import CrossShape
-from kblam_core.encoders import LocalEncoder, load_encoder
+from kblam_core.encoders import LocalEncoder, SentenceEncoder, load_encoder
 from kblam_core.prior import QuestionPrior
 from kblam_core.training.attention_stage import train_attention
 from kblam_core.training.catalogue import catalogue_checksum, load_catalogue
@@ -53,7 +53,7 @@ def train(config: TrainConfig) -> Path:
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
     encoder = _fast(load_encoder(config.encoder, device=device))
-    model, tokenizer, adapter = build(config, encoder.width, device)
+    model, tokenizer, adapter = build(config, encoder, device)
     minutes: dict[str, float] = {}
 
     def passed(stage: str) -> None:
@@ -86,7 +86,7 @@ def train(config: TrainConfig) -> Path:
     return adapter.cpu().save(config.out)
 
 
-def build(config: TrainConfig, encoder_width: int, device: str) -> tuple[torch.nn.Module, object, KblamAdapter]:
+def build(config: TrainConfig, encoder: SentenceEncoder, device: str) -> tuple[torch.nn.Module, object, KblamAdapter]:
     """The frozen backbone in the width it trains fastest with, its tokenizer, and a fresh adapter attached to it."""
     dtype = torch.bfloat16 if device == "cuda" or has_bfloat16() else torch.float32
     model, tokenizer = load_backbone(config.backbone, dtype=dtype)
@@ -97,12 +97,12 @@ def build(config: TrainConfig, encoder_width: int, device: str) -> tuple[torch.n
         AdapterConfig(
             backbone=find_backbone(config.backbone).name,
             encoder=config.encoder,
-            encoder_width=encoder_width,
+            encoder_width=encoder.width,
             hidden=shape.hidden_size,
             heads=shape.num_attention_heads,
             head_width=getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads,
             layers=layers,
-            cross=CrossShape().to_dict() if config.cross_steps else None,
+            cross=cross_shape(encoder).to_dict() if config.cross_steps and cross_shape(encoder) else None,
         )
     )
     modules = decoder.attention_modules(model)
@@ -111,6 +111,15 @@ def build(config: TrainConfig, encoder_width: int, device: str) -> tuple[torch.n
     adapter.to(device)
     decoder.attach(model, adapter)
     return model, tokenizer, adapter
+
+
+def cross_shape(encoder: SentenceEncoder) -> CrossShape | None:
+    """The upper half of a BERT reads pairs; an encoder that shows no token states (one over HTTP, say) has no cross-encoder."""
+    found = encoder.layer_shape() if isinstance(encoder, LocalEncoder) else None
+    if found is None or found[0] < 2:
+        return None
+    layers, heads, inner = found
+    return CrossShape(below=layers // 2, layers=layers - layers // 2, heads=heads, inner=inner)
 
 
 def cross_stage(config: TrainConfig, adapter: KblamAdapter, encoder, progress: Progress, *, deadline: float) -> None:
