@@ -129,7 +129,7 @@ def _draw(cases: Sequence[Case], limit: int | None, seed: int) -> tuple[list[Cas
         notes += [f"{case.name}: {remark}" for remark in remarks]
     places = [(i, j) for i, questions in enumerate(kept) for j in range(len(questions))]
     if limit is not None and limit < len(places):
-        places = sorted(random.Random(seed).sample(places, limit))
+        places = sorted(random.Random(seed).sample(places, len(places))[:limit])  # a smaller draw is part of a larger one
     drawn = [[kept[i][j] for k, j in places if k == i] for i in range(len(cases))]
     return [
         Case(case.name, case.triples, questions, case.knowledge_base) for case, questions in zip(cases, drawn, strict=True) if questions

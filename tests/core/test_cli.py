@@ -112,6 +112,7 @@ def test_evaluate_writes_the_report(capsys, fake, folder):
     assert "accuracy   100.0 %" in out
     written = json.loads(out_file.read_text())
     assert written["accuracy"] == 1.0 and len(written["rows"]) == 2 and written["backbone"]
+    assert sum('"question"' in line for line in out_file.read_text().splitlines()) == 2
 
 
 def test_evaluate_a_folder_then_report(capsys, fake, folder):
@@ -128,6 +129,9 @@ def test_evaluate_a_folder_then_report(capsys, fake, folder):
         assert code == 0 and "[more]" in out
     code, out, _ = run(capsys, "evaluate", "--suite", folder, "--pool")
     assert code == 0 and "3 questions on 3 facts" in out
+    (folder / "facts.extra.jsonl").write_text(json.dumps({**ASKED[0], "question": "director of Halden Workshop"}))
+    code, out, _ = run(capsys, "evaluate", "--suite", folder, "--set", "main", "--set", "extra")
+    assert code == 0 and "4 questions on 3 facts" in out and "[facts] accuracy 100.0 % of 3" in out
     code, out, _ = run(capsys, "evaluate", "--suite", folder, "--size", "50")
     assert code == 0 and "3 questions on 50 facts" in out
     code, _, _ = run(capsys, "report", folder / "kblam.json", folder / "rag.json", "--out", folder / "results.md")

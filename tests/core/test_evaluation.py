@@ -143,6 +143,9 @@ def test_limit_draws_the_same_questions_for_a_seed():
         run(fake, [Case("facts", FACTS, QUESTIONS)], limit=3, seed=seed)
     assert fakes[0].asked == fakes[1].asked and len(fakes[0].asked) == 3
     assert fakes[0].asked != fakes[2].asked
+    fewer = FakeKblam()
+    run(fewer, [Case("facts", FACTS, QUESTIONS)], limit=2, seed=1)
+    assert set(fewer.asked) < set(fakes[0].asked)
 
 
 def test_two_tables_apart_and_pooled():
