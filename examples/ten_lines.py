@@ -1,4 +1,7 @@
-"""KBLaM as a library: a table of facts, a question, an edit, a question that no fact answers."""
+"""KBLaM as a library: a table of facts, a question, an edit, a question that no fact answers.
+
+Run it at the root of the project: python -m examples.ten_lines
+"""
 
 from kblam_core import Kblam, KnowledgeBase, Triple
 

@@ -18,7 +18,7 @@ def adapter_folder(name: str | Path) -> Path:
     if folder.is_dir() or not _REPO.fullmatch(str(name)):
         return folder
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     repo, _, revision = str(name).partition("@")
     try:
@@ -31,7 +31,7 @@ def adapter_folder(name: str | Path) -> Path:
         ) from error
     except RevisionNotFoundError as error:
         raise MissingWeightsError(f"The adapter '{repo}' on the Hub has no revision '{revision}'.") from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except (HTTPError, OSError, ValueError) as error:
         raise MissingWeightsError(
             f"There is no folder {folder}, and the Hub could not be asked for the adapter '{repo}'. Check the network and the spelling."
         ) from error
@@ -43,7 +43,7 @@ def push(folder: Path, repo: str, card: str, *, private: bool = False) -> str:
     The token is HF_TOKEN or that of `hf auth login`. Raises InputError for a name the Hub does not take, ServiceError otherwise.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError  # the last is its HTTP client's
 
     if not _REPO.fullmatch(repo) or "@" in repo:
         raise InputError(f"A repository on the Hub is named owner/name, not {repo!r}.")
@@ -62,6 +62,6 @@ def push(folder: Path, repo: str, card: str, *, private: bool = False) -> str:
         else:
             message = f"The Hub did not take '{repo}' (error {status}). Try again later."
         raise ServiceError(message) from error
-    except OSError as error:
+    except (HTTPError, OSError) as error:
         raise ServiceError(f"The Hub could not be reached, so '{repo}' was not uploaded. Check the network.") from error
     return str(address)

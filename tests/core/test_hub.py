@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from kblam_core import cli
+from kblam_core import hub as sharing
 from kblam_core.adapter import AdapterConfig, KblamAdapter
+from kblam_core.evaluation.report import read_report
 from kblam_core.hub import adapter_folder
 from kblam_core.model_card import model_card
 from tests.core.hub_server import TOKEN, HubServer, hub_server
@@ -37,10 +39,20 @@ def program(hub: HubServer | None, cache: Path, script: str, *arguments: object,
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
-PUSH = "import sys; from kblam_core.cli import main; sys.exit(main(['push', *sys.argv[1:]]))"
+PUSH = """
+import sys
+from pathlib import Path
+from kblam_core.errors import KblamError
+from kblam_core.hub import push
+try:
+    print("uploaded to", push(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
+except KblamError as error:
+    print(type(error).__name__, error)
+"""
 FETCH = """
 import sys
 from kblam_core.errors import KblamError
+from kblam_core.evaluation.report import read_report
 from kblam_core.hub import adapter_folder
 for name in sys.argv[1:]:
     try:
@@ -54,12 +66,11 @@ def test_an_adapter_goes_to_the_hub_and_comes_back(hub, tmp_path):
     adapter = tiny_adapter()
     folder = adapter.save(tmp_path / "adapter")
     (folder / "checkpoint.pt").write_bytes(b"of the training run")
-    pushed = program(hub, tmp_path / "home", PUSH, folder, "me/mine", "--report", REPORT)
-    assert pushed.returncode == 0, pushed.stderr
-    assert pushed.stdout.strip() == f"uploaded to {hub.url}/me/mine"
+    card = model_card("me/mine", adapter.config, [("unseen", read_report(REPORT))])
+    pushed = program(hub, tmp_path / "home", PUSH, folder, "me/mine", card)
+    assert pushed.stdout.strip() == f"uploaded to {hub.url}/me/mine", pushed.stderr
     assert set(hub.repos["me/mine"]) == {"adapter.json", "adapter.safetensors", "README.md"} and hub.commits == 1
-    card = hub.repos["me/mine"]["README.md"].decode()
-    assert "--adapter me/mine" in card and "## Evaluation" in card
+    assert hub.repos["me/mine"]["README.md"].decode() == card
     missing = f"{tmp_path}/nothing/here/at/all"
     fetched = program(hub, tmp_path / "other", FETCH, "me/mine", "me/mine@main", "me/mine@v9", "me/other", missing, token=None)
     first, second, revision, other, local = fetched.stdout.splitlines()
@@ -77,11 +88,22 @@ def test_an_adapter_goes_to_the_hub_and_comes_back(hub, tmp_path):
 
 def test_without_the_right_to_write_it_is_said_in_words(hub, tmp_path):
     folder = tiny_adapter().save(tmp_path / "adapter")
-    refused = program(hub, tmp_path / "home", PUSH, folder, "me/mine", token="hf_wrong")
-    assert refused.returncode == 2 and not hub.repos
-    assert refused.stderr.strip().endswith(
-        "error: The Hub does not let you write to 'me/mine'. Log in with `hf auth login` or set HF_TOKEN to a token that may write."
-    )
+    refused = program(hub, tmp_path / "home", PUSH, folder, "me/mine", "card", token="hf_wrong")
+    assert not hub.repos
+    assert refused.stdout.startswith("ServiceError The Hub does not let you write to 'me/mine'. Log in with `hf auth login`")
+    unreachable = program(None, tmp_path / "home", PUSH, folder, "me/mine", "card")
+    assert unreachable.stdout.startswith("ServiceError The Hub could not be reached")
+
+
+def test_the_command_uploads_the_folder_with_its_card(capsys, tmp_path, monkeypatch):
+    sent = []
+    monkeypatch.setattr(sharing, "push", lambda *given, private: sent.append((*given, private)) or "https://the.hub/me/mine")
+    folder = tiny_adapter().save(tmp_path / "adapter")
+    assert cli.main(["push", str(folder), "me/mine", "--report", str(REPORT), "--private"]) == 0
+    assert capsys.readouterr().out == "uploaded to https://the.hub/me/mine\n"
+    ((path, repo, card, private),) = sent
+    assert (path, repo, private) == (folder, "me/mine", True)
+    assert "--adapter me/mine" in card and "## Evaluation" in card
 
 
 @pytest.mark.parametrize("name", ["mine", "a/b/c", "me/mine@main", "me/..", "/me"])
