@@ -73,6 +73,8 @@ def bubble(turn: Turn, lang: str) -> str:
         near = turn.answer.nearest[:SHOWN_FACTS] if turn.answer else []
         hint = _note(say(lang, "refused_hint")) + fact_list(near, lang, shares=False) if near else ""
         return _block("refused", _badge("refused", say(lang, "refused")) + _text(turn.text) + hint + _meta(turn, lang))
+    if turn.state == "small_talk":
+        return _block("answered", _text(turn.text))
     return _answered(turn, lang)
 
 

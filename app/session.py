@@ -36,7 +36,8 @@ class CopiedLock:
 class Turn:
     """One question and what became of it.
 
-    state: "waiting" | "loading" | "streaming" | "answered" | "refused" | "empty_table" | "stopped" | "error".
+    state: "waiting" | "loading" | "streaming" | "answered" | "refused" | "empty_table" |
+    "small_talk" | "stopped" | "error".
     """
 
     question: str

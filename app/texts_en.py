@@ -28,7 +28,7 @@ EN = {
     "refused": "Not in the table",
     "refused_hint": "No fact answers this. The nearest facts are:",
     "empty_table": "The table is empty",
-    "empty_table_hint": "Add a fact, pick a sample table, or import a file.",
+    "empty_table_hint": "Not grounded: the model answers from memory and may be wrong. Add a fact, pick a sample, or import a file.",
     "fact_used": "Fact used",
     "facts_used": "Facts used",
     "nearest_facts": "Nearest facts",

@@ -2,7 +2,7 @@
 
 From the paper: one linear key map and one linear value map from sentence vectors to all KB layers, and one extra query projection per
 KB layer. Beyond it: a scale and an offset with which each head adds the question prior, and a copy gate. The question prior itself is a
-module of its own (prior.py) and is stored in the same file.
+module of its own (prior.py), as is the cross-encoder that it draws on (cross_encoder.py); all are stored in one file.
 
 Shapes: B batch, T tokens, M triples, E sentence width, H heads, D head width, L KB layers.
 """
@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kblam_core.attention import LENGTH_SCALE, Knowledge, LayerKnowledge, log_scale
+from kblam_core.cross_encoder import CrossEncoder, CrossShape
 from kblam_core.errors import InputError, MissingWeightsError
 from kblam_core.prior import QuestionPrior
 
@@ -41,6 +42,7 @@ class AdapterConfig:
     head_width: int
     layers: tuple[int, ...]
     card: dict = field(default_factory=dict)
+    cross: dict | None = None  # shape of the cross-encoder (CrossShape), None without one
     key_norm: str = "head"
     slots: int | None = None
     length_scale: float | None = LENGTH_SCALE
@@ -70,7 +72,8 @@ class KblamAdapter(nn.Module):
         self.prior_offset = nn.Parameter(torch.zeros(len(config.layers), config.heads))
         self.copy_mix = nn.Parameter(torch.zeros(len(config.layers), config.heads))
         self.gate = nn.Linear(config.hidden + GATE_FEATURES, 1)
-        self.prior = QuestionPrior(config.encoder_width)
+        self.prior = QuestionPrior()
+        self.cross = CrossEncoder(config.encoder_width, CrossShape(**config.cross)) if config.cross else None
         for scale in self.prior_scale:
             nn.init.zeros_(scale.weight)
             nn.init.ones_(scale.bias)

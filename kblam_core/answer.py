@@ -67,7 +67,9 @@ class Timing:
 
 @dataclass(frozen=True)
 class Answer:
-    """state: "answered" | "refused" | "empty_table". kb_mass: share of the attention that went to the table, 0..1.
+    """state: "answered" | "refused" | "empty_table" (the model alone answered, no fact supports it) | "small_talk" (a greeting or thanks).
+
+    kb_mass: share of the attention that went to the table, 0..1.
 
     confidence: probability that a fact of the table answers. sources: facts the answer used, strongest first; nearest: the facts
     nearest to the question, whatever the outcome.

@@ -182,3 +182,11 @@ def _fetch_gguf(backbone: Backbone, work: Path) -> Path:
             "it is not the file this project was tested with and was not used. Fetch it again, or update the project."
         )
     return gguf
+
+
+def has_bfloat16() -> bool:
+    """Whether this machine computes in bfloat16 faster than in float32."""
+    if torch.cuda.is_available():
+        return True
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(supported())

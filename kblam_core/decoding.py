@@ -127,6 +127,21 @@ def decode(
         draft = copy.remainder(shares_rows[place])[:DRAFT] if copy is not None else []
 
 
+@torch.inference_mode()
+def decode_plain(model: torch.nn.Module, prompt: list[int], *, end: int, max_new_tokens: int) -> Iterator[int]:
+    """Greedy tokens of the backbone without any knowledge; the end token is not yielded."""
+    stops = {end, *_as_list(model.generation_config.eos_token_id)}
+    cache = DynamicCache()
+    inputs = list(prompt)
+    for _ in range(max_new_tokens):
+        out = model(input_ids=torch.tensor([inputs], device=model.device), past_key_values=cache, use_cache=True, logits_to_keep=1)
+        token = int(out.logits[0, -1].argmax())
+        if token in stops:
+            return
+        yield token
+        inputs = [token]
+
+
 def _as_list(value: int | list[int] | None) -> list[int]:
     if value is None:
         return []

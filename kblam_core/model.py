@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,19 +18,22 @@ from kblam_core.adapter import KblamAdapter
 from kblam_core.answer import MAX_QUESTION, Answer, AskOptions, Source, Timing
 from kblam_core.backbones import DEFAULT_BACKBONE, find_backbone, load_backbone
 from kblam_core.copying import CopyState
-from kblam_core.decoding import Prefill, Step, decode
+from kblam_core.decoding import Prefill, Step, decode, decode_plain
 from kblam_core.encoders import SentenceEncoder, load_encoder
 from kblam_core.errors import InputError, MissingWeightsError, UnsupportedModelError
 from kblam_core.followup import complete
 from kblam_core.hub import adapter_folder
 from kblam_core.knowledge_base import KnowledgeBase
-from kblam_core.prior import CANDIDATES, FLOOR, PriorInputs, candidates, read, readable, statement
-from kblam_core.prompt import EMPTY_TABLE, REFUSAL, Sentences, build_prompt, chat_text
+from kblam_core.prompt import REFUSAL, UNGROUNDED, Sentences, build_prompt, chat_text
+from kblam_core.ranking import answerable, own_probability, rank
 from kblam_core.remote_encoder import recorded_name
+from kblam_core.small_talk import polite_reply
 from kblam_core.trace import TraceRecorder
 from kblam_core.triples import Triple
 
+Part = TypeVar("Part")
 SHIPPED_ADAPTERS = Path(__file__).parent.parent / "assets" / "adapters"
+UNGROUNDED_TOKENS = 96  # of an answer from an empty table
 USED_SHARE = 0.2  # a fact whose share of the table's attention reaches this counts as used
 
 
@@ -141,15 +145,17 @@ class Kblam:
         question = _checked(question)
         options = self._suited(options)
         started = time.perf_counter()
+        if reply := polite_reply(question):
+            yield reply
+            yield Answer(reply, False, "small_talk", 0.0, 0.0, [], [], Timing(_ms(started), _ms(started), 0))
+            return
         if not len(kb):
-            yield EMPTY_TABLE
-            yield Answer(EMPTY_TABLE, False, "empty_table", 0.0, 0.0, [], [], Timing(_ms(started), _ms(started), 0))
+            yield from self._without_facts(question, options, started)
             return
         question = complete(kb, question, history)
         rows, logits = self.rank(kb, question, options=options)
         yield from self._generate(kb, question, rows, logits, options, started)
 
-    @torch.inference_mode()
     def rank(
         self,
         kb: KnowledgeBase,
@@ -158,14 +164,7 @@ class Kblam:
         options: AskOptions = AskOptions(),  # noqa: B008
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The shortlist: rows of the base (most promising first) and their prior logits (None without the prior)."""
-        options = self._suited(options)
-        if not options.prior and not options.shortlist:
-            return np.arange(len(kb)), None
-        if not options.prior:
-            scores = kb.key_vectors @ self.encoder.encode([question])[0]
-            return np.argsort(-scores, kind="stable")[: options.top_k], None
-        rows, logits = self._prior(kb, question, options)
-        return rows, logits
+        return rank(kb, question, encoder=self.encoder, adapter=self.adapter, options=self._suited(options))
 
     def _suited(self, options: AskOptions) -> AskOptions:
         """An adapter of plain KBLaM has but one mode: the default means that one, any other is an error."""
@@ -175,39 +174,6 @@ class Kblam:
             raise InputError(f"This adapter is plain KBLaM, which has the mode 'paper' only, not '{options.mode}'.")
         return replace(options, mode="paper")
 
-    def _prior(self, kb: KnowledgeBase, question: str, options: AskOptions) -> tuple[np.ndarray, np.ndarray]:
-        vector = self.encoder.encode([question])[0]
-        count = min(len(kb), options.top_k) if options.shortlist else len(kb)
-        rows = candidates(vector, kb.key_vectors, kb.coverage(question), max(count, min(CANDIDATES, len(kb))))
-        chosen = rows[:CANDIDATES]
-        triples = [kb.triples[row] for row in chosen]
-        reading = read(question, triples)
-        readings = np.concatenate([vector[None], self.encoder.encode(reading.texts[1:])])
-
-        names = list(dict.fromkeys(readable(triple.property) for triple in triples))
-        number = {name: place for place, name in enumerate(names)}
-
-        def tensor(array: np.ndarray | list[int]) -> torch.Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array))[None].to(self.device)
-
-        inputs = PriorInputs(
-            question=tensor(vector),
-            readings=tensor(readings),
-            reading_of=tensor(reading.which),
-            names=tensor(kb.named_vectors(names)),
-            name_of=tensor(np.array([number[readable(triple.property)] for triple in triples])),
-            key=tensor(kb.key_vectors[chosen]),
-            entity=tensor(kb.named_vectors([triple.entity for triple in triples])),
-            value=tensor(kb.value_vectors[chosen]),
-            statement=tensor(kb.named_vectors([statement(triple) for triple in triples])),
-            lexical=tensor(reading.lexical),
-            group=tensor(reading.group),
-            padding=torch.zeros(1, len(chosen), dtype=torch.bool, device=self.device),
-        )
-        logits = np.full(len(rows), FLOOR, dtype=np.float32)
-        logits[: len(chosen)] = self.adapter.prior(inputs)[0].cpu().numpy()
-        return rows[:count], logits[:count]
-
     def _generate(
         self, kb: KnowledgeBase, question: str, rows: np.ndarray, logits: np.ndarray | None, options: AskOptions, started: float
     ) -> Iterator[str | Answer]:
@@ -216,7 +182,7 @@ class Kblam:
         sure = None
         if logits is not None:
             # The threshold shifts the odds: at 0.5 they stay as they are.
-            sure = _answerable(logits, shift=np.log(options.threshold / (1 - options.threshold)))
+            sure = answerable(logits, shift=np.log(options.threshold / (1 - options.threshold)))
         with torch.inference_mode():
             knowledge = self.adapter.knowledge(
                 torch.from_numpy(kb.key_vectors[rows])[None].to(self.device),
@@ -274,7 +240,7 @@ class Kblam:
             trace=recorder.finish() if recorder else None,
         )
 
-    def _in_turns(self, parts: Iterator[Prefill | Step]) -> Iterator[Prefill | Step]:
+    def _in_turns(self, parts: Iterator[Part]) -> Iterator[Part]:
         """One token at a time under the lock: a stream whose reader pauses or goes away holds up nobody."""
         while True:
             with self._lock:
@@ -284,13 +250,12 @@ class Kblam:
             yield part
 
     def _copy_state(self, triples: list[Triple], logits: np.ndarray | None) -> CopyState:
-        more = np.zeros(len(triples)) if logits is None else 1 / (1 + np.exp(-logits))
         return CopyState(
-            firsts=_LazySentences(self._sentences, triples, first=True),
-            others=_LazySentences(self._sentences, triples, first=False),
+            firsts=self._sentences.facts(triples, first=True),
+            others=self._sentences.facts(triples, first=False),
             refusal=self._sentences.refusal,
             end=self._sentences.end,
-            more=more,
+            more=own_probability(logits, triples),
         )
 
     def _used(self, kb: KnowledgeBase, rows: np.ndarray, steps: list[Step], copy: CopyState | None) -> list[Source]:
@@ -304,55 +269,37 @@ class Kblam:
     def _show(self, token: int) -> str:
         return self.tokenizer.decode([token])
 
-    @torch.inference_mode()
     def generate_text(self, messages: list[dict[str, str]], *, max_new_tokens: int = 64) -> tuple[str, Timing]:
         """The plain backbone without any knowledge, greedy; the baselines use it."""
-        started = time.perf_counter()
-        ids = self.tokenizer(chat_text(self.tokenizer, messages), add_special_tokens=False, return_tensors="pt")["input_ids"]
-        clock = _FirstToken(started)
-        with self._lock:
-            out = self.backbone.generate(
-                ids.to(self.device),
-                attention_mask=torch.ones_like(ids).to(self.device),
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                pad_token_id=self.tokenizer.pad_token_id or self._sentences.end,
-                eos_token_id=self._sentences.end,
-                streamer=clock,
-            )
-        text = self.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True).strip()
-        return text, Timing(clock.first_ms, _ms(started), out.shape[1] - ids.shape[1])
+        started, first_at, pieces = time.perf_counter(), 0.0, []
+        for piece in self._speak(messages, max_new_tokens):
+            first_at = first_at or _ms(started)
+            pieces.append(piece)
+        return "".join(pieces).strip(), Timing(first_at or _ms(started), _ms(started), len(pieces))
 
+    def _speak(self, messages: list[dict[str, str]], max_new_tokens: int) -> Iterator[str]:
+        """What the backbone alone says, a piece for every token (empty while a character is not whole)."""
+        prompt = self.tokenizer(chat_text(self.tokenizer, messages), add_special_tokens=False)["input_ids"]
+        ids: list[int] = []
+        text = ""
+        for token in self._in_turns(decode_plain(self.backbone, prompt, end=self._sentences.end, max_new_tokens=max_new_tokens)):
+            ids.append(token)
+            whole = self.tokenizer.decode(ids, skip_special_tokens=True)
+            ready = not whole.endswith("\ufffd")
+            yield whole[len(text) :] if ready else ""
+            text = whole if ready else text
 
-class _LazySentences(Sequence):
-    """Token ids of facts' sentences, made when they are first looked at: most of a shortlist never is."""
-
-    def __init__(self, sentences: Sentences, triples: list[Triple], *, first: bool) -> None:
-        self._sentences, self._triples, self._first = sentences, triples, first
-        self._made: dict[int, list[int]] = {}
-
-    def __len__(self) -> int:
-        return len(self._triples)
-
-    def __getitem__(self, number: int) -> list[int]:
-        if number not in self._made:
-            self._made[number] = self._sentences.fact(self._triples[number], first=self._first)
-        return self._made[number]
-
-
-class _FirstToken:
-    """A streamer that only notes when the first token came."""
-
-    def __init__(self, started: float) -> None:
-        self._started, self._calls, self.first_ms = started, 0, 0.0
-
-    def put(self, _: torch.Tensor) -> None:
-        self._calls += 1
-        if self._calls == 2:  # the first call brings the prompt
-            self.first_ms = _ms(self._started)
-
-    def end(self) -> None:
-        pass
+    def _without_facts(self, question: str, options: AskOptions, started: float) -> Iterator[str | Answer]:
+        """An empty table: the backbone answers from its memory, and says so first."""
+        first_at = _ms(started)
+        yield UNGROUNDED
+        pieces = [UNGROUNDED]
+        for piece in self._speak([{"role": "user", "content": question}], min(options.max_new_tokens, UNGROUNDED_TOKENS)):
+            pieces.append(piece)
+            if piece:
+                yield piece
+        timing = Timing(first_at, _ms(started), len(pieces) - 1)
+        yield Answer("".join(pieces).strip(), False, "empty_table", 0.0, 0.0, [], [], timing)
 
 
 def _checked(question: str) -> str:
@@ -364,15 +311,9 @@ def _checked(question: str) -> str:
     return question
 
 
-def _answerable(logits: np.ndarray, *, shift: float = 0.0) -> float:
-    """Probability that a candidate answers. Facts at FLOOR are no candidates: ten thousand of them are no evidence."""
-    total = float(np.logaddexp.reduce(logits[logits > FLOOR])) if (logits > FLOOR).any() else FLOOR
-    return float(1 / (1 + np.exp(shift - total)))
-
-
 def _confidence(steps: list[Step], logits: np.ndarray | None) -> float:
     if logits is not None:
-        return _answerable(logits)
+        return answerable(logits)
     return 1.0 - steps[0].refusal if steps else 0.0
 
 

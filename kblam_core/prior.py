@@ -1,9 +1,10 @@
 """The question prior: how likely each triple answers the question, before the backbone has read a word of it.
 
 The frozen sentence encoder sees the question, the question without the entity's name ("Who runs it?"), and each triple's key, entity,
-property and value; spelling says which words of the question name which entity (lexical.py). A small network, trained to tell the
-answering triple from its neighbours and from nothing at all, turns both into one logit per triple. KB attention adds these logits to
-its own (times a learned scale per head), and their sum against "no triple" says whether the table answers at all.
+property and value; the cross-encoder reads the most promising ones together with the question (cross_encoder.py); spelling says which
+words of the question name which entity (lexical.py). A small network, trained to tell the answering triple from its neighbours and
+from nothing at all, turns these measures into one logit per triple. KB attention adds these logits to its own (times a learned scale
+per head), and their sum against "no triple" says whether the table answers at all.
 
 Shapes: B questions, C candidate triples, E sentence width, F lexical features.
 """
@@ -22,12 +23,13 @@ from kblam_core.triples import Triple
 CANDIDATES = 48  # triples the network looks at; all others get FLOOR
 FLOOR = -9.0  # logit of a triple that is no candidate
 MAX_STATEMENT = 160  # characters of a value that its statement shows the encoder
+CROSS_READ = 16  # of them, the cross-encoder reads this many
+NOT_READ = -8.0  # stands for the cross-encoder's logit where it did not read
 RESIDUALS = 12  # different readings of the question (which words name the entity) that are encoded
 
 
 def statement(triple: Triple) -> str:
-    """The fact without its entity, as a sentence. Against "Who runs it?" it finds the property better than the property's name does
-    (top-1 among an entity's properties 0.90 instead of 0.83 on the held-out tables, nothing trained)."""
+    """The fact without its entity, as a sentence. Against "Who runs it?" it finds the property better than the property's name does."""
     return f"The {readable(triple.property)} of it is {triple.value[:MAX_STATEMENT]}."
 
 
@@ -39,22 +41,32 @@ def readable(property_: str) -> str:
 
 @dataclass
 class PriorInputs:
-    """What the network reads. question (B, E); readings (B, R, E) of the question and which one goes with each candidate (B, C);
-    names (B, N, E) of the properties and which one is each candidate's (B, C); key, entity, value, statement (B, C, E);
-    lexical (B, C, F); group (B, C): number of the candidate's entity; padding (B, C): True where there is no candidate."""
+    """What the network reads. cosines (B, C, 6), see `cosines`; cross (B, C) logits of the cross-encoder, NOT_READ where it did not
+    look; lexical (B, C, F); group (B, C): number of the candidate's entity; padding (B, C): True where there is no candidate."""
 
-    question: Tensor
-    readings: Tensor
-    reading_of: Tensor
-    names: Tensor
-    name_of: Tensor
-    key: Tensor
-    entity: Tensor
-    value: Tensor
-    statement: Tensor
+    cosines: Tensor
+    cross: Tensor
     lexical: Tensor
     group: Tensor
     padding: Tensor
+
+
+COSINES = ("question-key", "question-entity", "question-value", "reading-property", "reading-key", "reading-statement")
+
+
+def cosines(
+    question: np.ndarray,
+    reading: np.ndarray,
+    *,
+    key: np.ndarray,
+    entity: np.ndarray,
+    value: np.ndarray,
+    property_: np.ndarray,
+    statement: np.ndarray,
+) -> np.ndarray:
+    """(C, 6) similarities of frozen unit vectors: question (E,) and its reading for each candidate (C, E) with the rest, (C, E) each."""
+    pairs = ((question, key), (question, entity), (question, value), (reading, property_), (reading, key), (reading, statement))
+    return np.stack([(asked * held).sum(-1) for asked, held in pairs], axis=-1).astype(np.float32)
 
 
 def candidates(question_vector: np.ndarray, key_vectors: np.ndarray, coverage: np.ndarray, count: int) -> np.ndarray:
@@ -108,75 +120,39 @@ def read(question: str, triples: Sequence[Triple]) -> Reading:
 class QuestionPrior(nn.Module):
     """Scores candidates; logits of "this triple answers", against a fixed 0 for "none does".
 
-    Three views are put together: cosines of the frozen vectors and of slightly turned ones, the words' spelling, and a learned
-    comparison of what is asked (question and its reading without the entity) with what is held (property and statement).
+    A small network over plain measures: cosines of the frozen vectors, the cross-encoder's logit, the words' spelling; each also seen
+    against the best of the table and against the other properties of the same entity. It has no view of the vectors themselves, so it
+    cannot learn topics by heart.
     """
 
-    COSINES = 9
-    RIVALS = (3, 5, 6, 7, 8)  # cosines that are also seen against the entity's other properties
+    RIVALS = (3, 5, 6)  # measures of the property: reading-property, reading-statement, cross
+    CROSS_UNIT = 5.0  # divides the cross-encoder's logits, which are wider than cosines
 
-    def __init__(self, width: int, *, rank: int = 256, interaction: int = 128, dropout: float = 0.2) -> None:
+    def __init__(self, *, hidden: int = 96, dropout: float = 0.1) -> None:
         super().__init__()
-
-        def turn() -> nn.Sequential:
-            layers = nn.Sequential(nn.Linear(width, rank), nn.GELU(), nn.Dropout(dropout), nn.Linear(rank, width))
-            nn.init.zeros_(layers[3].weight)
-            nn.init.zeros_(layers[3].bias)
-            return layers
-
-        self.asked, self.held, self.shown = turn(), turn(), turn()
-        self.ask_reading = nn.Linear(width, rank)
-        self.ask_question = nn.Linear(width, rank, bias=False)
-        self.ask_out = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(rank, interaction))
-        self.hold_name = nn.Linear(width, rank)
-        self.hold_statement = nn.Linear(width, rank, bias=False)
-        self.hold_out = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(rank, interaction))
-        self.forget = nn.Dropout(2 * dropout)
-        features = 2 * self.COSINES + len(self.RIVALS) + len(LEXICAL_FEATURES) + 2 + interaction
-        self.first = nn.Sequential(nn.Linear(features, 128), nn.GELU(), nn.Dropout(dropout))
-        self.second = nn.Sequential(nn.Linear(128, 96), nn.GELU(), nn.Dropout(dropout), nn.Linear(96, 1))
+        measures = len(COSINES) + 1
+        features = 2 * measures + len(self.RIVALS) + len(LEXICAL_FEATURES) + 2
+        self.first = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout))
+        self.second = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1))
 
     def forward(self, inputs: PriorInputs) -> Tensor:
         """(B, C) logits; FLOOR at the padding."""
-        question = inputs.question[:, None]
-        # Readings and names are few: map them once each, then hand them to the candidates.
-        reading = _pick(inputs.readings, inputs.reading_of)
-        name = _pick(inputs.names, inputs.name_of)
-        turned_reading = _pick(_unit(inputs.readings + self.asked(inputs.readings)), inputs.reading_of)
-        turned_name = _pick(_unit(inputs.names + self.held(inputs.names)), inputs.name_of)
-        turned_statement = _unit(inputs.statement + self.shown(inputs.statement))
-        ask = _pick(self.ask_out(self.ask_reading(inputs.readings) + self.ask_question(question)), inputs.reading_of)
-        hold = self.hold_out(_pick(self.hold_name(inputs.names), inputs.name_of) + self.hold_statement(inputs.statement))
-        compared = ask * hold  # (B, C, interaction)
-        cosines = torch.stack(
-            [
-                (question * inputs.key).sum(-1),
-                (question * inputs.entity).sum(-1),
-                (question * inputs.value).sum(-1),
-                (reading * name).sum(-1),
-                (reading * inputs.key).sum(-1),
-                (turned_reading * turned_name).sum(-1),
-                (turned_reading * turned_statement).sum(-1),
-                (reading * inputs.statement).sum(-1),
-                compared.sum(-1) / compared.shape[-1] ** 0.5,
-            ],
-            dim=-1,
-        )
+        measures = torch.cat([inputs.cosines, inputs.cross[..., None] / self.CROSS_UNIT], dim=-1)
         hidden_away = inputs.padding[..., None]
-        best = cosines.masked_fill(hidden_away, -1).amax(1, keepdim=True)
+        least = NOT_READ / self.CROSS_UNIT
+        best = measures.masked_fill(hidden_away, least).amax(1, keepdim=True)
         same = (inputs.group[:, :, None] == inputs.group[:, None, :]) & ~inputs.padding[:, None, :]  # (B, C, C)
         others = same & ~torch.eye(same.shape[1], dtype=torch.bool, device=same.device)
-        rivals = [cosines[:, None, :, n].expand_as(same).masked_fill(~others, -1).amax(2) for n in self.RIVALS]
+        rivals = [measures[:, None, :, n].expand_as(same).masked_fill(~others, least).amax(2) for n in self.RIVALS]
         coverage = inputs.lexical[..., :1]  # entity_mean, also seen against the best entity of the table
         features = torch.cat(
             [
-                cosines,
-                cosines - best,
-                cosines[..., list(self.RIVALS)] - torch.stack(rivals, -1),
+                measures,
+                measures - best,
+                measures[..., list(self.RIVALS)] - torch.stack(rivals, -1),
                 inputs.lexical,
                 coverage - coverage.masked_fill(hidden_away, 0).amax(1, keepdim=True),
                 others.any(-1, keepdim=True).float(),
-                self.forget(compared),
             ],
             dim=-1,
         )
@@ -184,15 +160,6 @@ class QuestionPrior(nn.Module):
         # Bounded, so that no single fact can silence the text of the prompt altogether.
         logits = 10 * torch.tanh(logits / 10)
         return logits.masked_fill(inputs.padding, FLOOR)
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    return nn.functional.normalize(vectors, dim=-1)
-
-
-def _pick(vectors: Tensor, which: Tensor) -> Tensor:
-    """(B, N, E) and (B, C) -> (B, C, E)"""
-    return vectors.gather(1, which[..., None].expand(-1, -1, vectors.shape[-1]))
 
 
 def answerable(logits: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 The answer template and the refusal are the paper's. The prompt holds no fact: facts reach the model through attention only.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kblam_core.prior import readable
@@ -10,7 +11,7 @@ from kblam_core.triples import Triple
 
 SYSTEM = "You answer from a table of facts."
 REFUSAL = "I am sorry I cannot find relevant information in the KB."
-EMPTY_TABLE = "The table is empty, so there is nothing to answer from. Add a fact, or pick a sample table, and ask again."
+UNGROUNDED = "The table is empty, so no fact supports this; from memory the model alone says: "
 
 
 def fact_sentence(triple: Triple) -> str:
@@ -69,8 +70,28 @@ class Sentences:
         text = fact_sentence(triple)
         return self._encode(text if first else " " + text)
 
+    def facts(self, triples: Sequence[Triple], *, first: bool) -> Sequence[list[int]]:
+        """As `fact`, for each triple, made when it is first looked at: most of a shortlist never is."""
+        return _Lazily(triples, lambda triple: self.fact(triple, first=first))
+
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+class _Lazily(Sequence):
+    """The results of a function over items, each made once and on demand."""
+
+    def __init__(self, items: Sequence, make: Callable) -> None:
+        self._items, self._make = items, make
+        self._made: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, number: int) -> list[int]:
+        if number not in self._made:
+            self._made[number] = self._make(self._items[number])
+        return self._made[number]
 
 
 def _end_of_turn(tokenizer) -> int:

@@ -20,7 +20,9 @@ def evaluate(
     kb: Annotated[list[Path] | None, typer.Option(help="Table of facts or encoded base; may be repeated.")] = None,
     questions: Annotated[list[Path] | None, typer.Option(help="Questions for the table, one --questions for each --kb.")] = None,
     suite: Annotated[Path | None, typer.Option(help="Folder with NAME.csv beside NAME.questions.jsonl.")] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", help="With --suite: main, or extra for NAME.extra.jsonl; repeatable.")] = None,
     pooled: Annotated[bool, typer.Option("--pool/--separate", help="All tables as one knowledge base, or each its own.")] = False,
+    size: Annotated[int | None, typer.Option(min=1, help="Cut or pad each table to so many facts.")] = None,
     mode: Annotated[str, typer.Option(help=_MODES)] = "kblam",
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the full report, one row a question, here.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask at most so many questions, drawn with --seed.")] = None,
@@ -36,7 +38,8 @@ def evaluate(
     """Ask a file of questions and judge the answers.
 
     Questions are JSON lines such as {"question": "Who runs Halden?", "entity": "Halden", "property": "director",
-    "answer": "Mara Lund"}; "answer": null means that the table does not hold it and a refusal is right.
+    "answer": "Mara Lund"}; "answer": null means that the table does not hold it and a refusal is right. Of a list of answers all must
+    be given; "history": [["Who runs Halden?", "Mara Lund."]] holds the turns before.
 
     \b
     Modes:
@@ -51,15 +54,17 @@ def evaluate(
     Examples:
       python -m kblam_core evaluate --kb facts.csv --questions facts.questions.jsonl --json kblam.json
       python -m kblam_core evaluate --suite assets/evaluation --mode rag --json rag.json
+      python -m kblam_core evaluate --suite assets/evaluation --set main --set extra --size 1000 --json kblam-1000.json
       python -m kblam_core report kblam.json rag.json --out results.md
     """
     from kblam_core.evaluation.questions import read_questions
     from kblam_core.evaluation.runner import Case, check_mode, pool, run
+    from kblam_core.evaluation.sizes import resize
 
     check_mode(mode)
     options = shared.ask_options("kblam", top_k=top_k, threshold=threshold)
     shared.check_target(json_out, what="report")
-    pairs = _pairs(kb or [], questions or [], suite)
+    pairs = _pairs(kb or [], questions or [], suite, sets or [])
     sources = [(shared.find_source(table, max_rows=max_rows), read_questions(asked)) for table, asked in pairs]
     kblam = shared.load_kblam(backbone, encoder, adapter, device)
     cases = []
@@ -69,11 +74,14 @@ def evaluate(
         cases.append(Case(source.name, triples, asked, base))
     if pooled and len(cases) > 1:
         cases = [pool(cases)]
+    if size is not None:
+        cases = resize(cases, size, seed=seed)
     about = {
         "backbone": backbone,
         "encoder": encoder,
         "adapter": Path(adapter).name if adapter else None,
         "device": device,
+        "sets": sets or None,
     }
     about |= {"top_k": options.top_k, "threshold": options.threshold}
     from rich.console import Console
@@ -89,6 +97,7 @@ def evaluate(
             options=options,
             limit=limit,
             seed=seed,
+            size=size,
             about={key: value for key, value in about.items() if value is not None},
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
@@ -106,23 +115,34 @@ def evaluate(
 def report(
     reports: Annotated[list[Path], typer.Argument(help="Files written by evaluate --json.")],
     out: Annotated[Path | None, typer.Option(help="Markdown file to write; without it the table is printed.")] = None,
+    threshold_sweep: Annotated[bool, typer.Option("--threshold-sweep", help="Add what other refusal thresholds would do.")] = False,
+    chart: Annotated[Path | None, typer.Option(help="Also draw accuracy, refusals and time by number of facts: an SVG file.")] = None,
 ) -> None:
-    """Lay several results side by side as Markdown.
+    """Lay several results side by side as Markdown, and draw them.
 
     \b
-    Example:
+    Examples:
       python -m kblam_core report kblam.json rag.json dense.json --out results.md
+      python -m kblam_core report kblam.json --threshold-sweep
+      python -m kblam_core report size-*.json --out sizes.md --chart sizes.svg
     """
+    from kblam_core.evaluation.chart import chart as draw
     from kblam_core.evaluation.report import markdown, read_report
     from kblam_core.textfile import write_text
 
     shared.check_target(out, what="table")
-    text = markdown([(path.stem, read_report(path)) for path in reports])
+    shared.check_target(chart, what="chart")
+    read = [(path.stem, read_report(path)) for path in reports]
+    picture = draw(read) if chart is not None else ""
+    text = markdown(read, threshold_sweep=threshold_sweep)
     if out is None:
         typer.echo(text, nl=False)
-        return
-    write_text(out, text, what="table")
-    typer.echo(f"{len(reports)} reports in {out}")
+    else:
+        write_text(out, text, what="table")
+        typer.echo(f"{len(reports)} reports in {out}")
+    if chart is not None:
+        write_text(chart, picture, what="chart")
+        typer.echo(f"chart in {chart}", err=out is None)  # stdout holds the table alone
 
 
 def summary(result: dict[str, Any]) -> str:
@@ -138,6 +158,10 @@ def summary(result: dict[str, Any]) -> str:
     ]
     if retrieval["top1"] is not None:
         lines.append(f"retrieval  top-1 {_share(retrieval['top1'])}, top-5 {_share(retrieval['top5'])}")
+    if result["calibration"] is not None:
+        errors = [result["calibration"][key]["ece"] for key in ("answerable", "right")]
+        told = ["–" if error is None else f"{error:.3f}" for error in errors]
+        lines.append(f"confidence calibration error {told[0]} (the table answers), {told[1]} (the answer is right)")
     first, rate = speed["ttft_ms"], speed["tokens_per_s"]
     tail = "" if rate is None else f", {rate:.1f} tokens/s"
     lines.append(f"speed      first token {first['p50']:.0f} ms (p50), {first['p95']:.0f} ms (p95){tail}")
@@ -152,13 +176,15 @@ def _share(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:.1f} %"
 
 
-def _pairs(kb: list[Path], questions: list[Path], suite: Path | None) -> list[tuple[Path, Path]]:
-    from kblam_core.evaluation.runner import find_suite
+def _pairs(kb: list[Path], questions: list[Path], suite: Path | None, sets: list[str]) -> list[tuple[Path, Path]]:
+    from kblam_core.evaluation.runner import MAIN, find_suite
 
     if suite is not None:
         if kb or questions:
             raise InputError("Give either --suite or --kb with --questions, not both.")
-        return find_suite(suite)
+        return find_suite(suite, sets=sets or [MAIN])
+    if sets:
+        raise InputError("--set goes with --suite FOLDER. Name the questions of a --kb with --questions.")
     if not kb or not questions:
         raise InputError("Give --kb FILE and --questions FILE, or --suite FOLDER.")
     if len(kb) != len(questions):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -63,15 +63,25 @@ class Reply:
     kb_mass: float | None = None
 
 
-Ask = Callable[[str], Reply]
+History = Sequence[tuple[str, str]]  # earlier (question, answer) turns, oldest first
 
 
-def retriever(kblam: Any, triples: Sequence[Triple]) -> Callable[[str], tuple[list[int], np.ndarray]]:
-    """question -> (indices of the nearest facts, best first; similarities (M,)), by the encoder's own key vectors."""
+class Ask(Protocol):
+    """Answer a question."""
+
+    def __call__(self, question: str, history: History = ()) -> Reply: ...
+
+
+def retriever(kblam: Any, triples: Sequence[Triple]) -> Callable[[str, History], tuple[list[int], np.ndarray]]:
+    """question -> (indices of the nearest facts, best first; similarities (M,)), by the encoder's own key vectors.
+
+    In a conversation the previous question is searched with, because "and its budget?" alone names nothing.
+    """
     keys = kblam.encoder.encode([triple.key_text for triple in triples])  # (M, E)
 
-    def nearest(question: str) -> tuple[list[int], np.ndarray]:
-        similarities = keys @ kblam.encoder.encode([question])[0]
+    def nearest(question: str, history: History = ()) -> tuple[list[int], np.ndarray]:
+        searched = " ".join([*(asked for asked, _ in history[-1:]), question])
+        similarities = keys @ kblam.encoder.encode([searched])[0]
         count = min(RAG_FACTS, len(similarities))
         best = np.argpartition(-similarities, count - 1)[:count]
         return [int(index) for index in best[np.argsort(-similarities[best], kind="stable")]], similarities
@@ -83,9 +93,9 @@ def dense(kblam: Any, triples: Sequence[Triple]) -> Ask:
     """The encoder alone: the nearest fact's value, never a refusal."""
     nearest = retriever(kblam, triples)
 
-    def ask(question: str) -> Reply:
+    def ask(question: str, history: History = ()) -> Reply:
         start = time.perf_counter()
-        ranked, similarities = nearest(question)
+        ranked, similarities = nearest(question, history)
         spent = (time.perf_counter() - start) * 1000
         similarity = float(similarities[ranked[0]])
         return Reply(triples[ranked[0]].value, False, ranked, spent, spent, similarity=similarity)
@@ -106,11 +116,11 @@ def rag_plain(kblam: Any, triples: Sequence[Triple]) -> Ask:
 def _retrieve_then_prompt(kblam: Any, triples: Sequence[Triple], write: Callable[..., list[dict[str, str]]]) -> Ask:
     nearest = retriever(kblam, triples)
 
-    def ask(question: str) -> Reply:
+    def ask(question: str, history: History = ()) -> Reply:
         start = time.perf_counter()
-        ranked, similarities = nearest(question)
+        ranked, similarities = nearest(question, history)
         spent = (time.perf_counter() - start) * 1000
-        reply = _prompted(kblam, write([triples[index] for index in ranked], question), spent)
+        reply = _prompted(kblam, write([triples[index] for index in ranked], question, history), spent)
         return replace(reply, ranked=ranked, similarity=float(similarities[ranked[0]]))
 
     return ask
@@ -125,33 +135,41 @@ def in_context(kblam: Any, triples: Sequence[Triple]) -> Ask:
             f"in-context: {len(triples):,} facts need about {needed:,} tokens, but the model reads {kblam.context_window:,}. "
             "Use a smaller table, or --mode rag."
         )
-    return lambda question: _prompted(kblam, prompt(triples, question))
+
+    def ask(question: str, history: History = ()) -> Reply:
+        return _prompted(kblam, prompt(triples, question, history))
+
+    return ask
 
 
 def zero_shot(kblam: Any, triples: Sequence[Triple]) -> Ask:
     """The model's own memory."""
     system = "Answer the question in one short sentence. If you do not know the answer, say: I do not know."
 
-    def ask(question: str) -> Reply:
-        return _prompted(kblam, [{"role": "system", "content": system}, {"role": "user", "content": question}])
+    def ask(question: str, history: History = ()) -> Reply:
+        return _prompted(kblam, [{"role": "system", "content": system}, *_turns(history), {"role": "user", "content": question}])
 
     return ask
 
 
-def prompt(facts: Sequence[Triple], question: str) -> list[dict[str, str]]:
-    """Chat turns: the rules, worked examples over a small list, then the facts and the question."""
+def prompt(facts: Sequence[Triple], question: str, history: History = ()) -> list[dict[str, str]]:
+    """Chat turns: the rules, worked examples over a small list, the conversation so far, then the facts and the question."""
     turns = [{"role": "system", "content": _SYSTEM}]
     for asked, answer in _EXAMPLES:
         turns += [
             {"role": "user", "content": _facts(_EXAMPLE_FACTS, asked)},
             {"role": "assistant", "content": answer},
         ]
-    return [*turns, {"role": "user", "content": _facts(facts, question)}]
+    return [*turns, *_turns(history), {"role": "user", "content": _facts(facts, question)}]
 
 
-def plain_prompt(facts: Sequence[Triple], question: str) -> list[dict[str, str]]:
+def plain_prompt(facts: Sequence[Triple], question: str, history: History = ()) -> list[dict[str, str]]:
     """Chat turns without examples."""
-    return [{"role": "system", "content": _PLAIN}, {"role": "user", "content": _facts(facts, question)}]
+    return [{"role": "system", "content": _PLAIN}, *_turns(history), {"role": "user", "content": _facts(facts, question)}]
+
+
+def _turns(history: History) -> list[dict[str, str]]:
+    return [{"role": role, "content": text} for turn in history for role, text in zip(("user", "assistant"), turn, strict=True)]
 
 
 def _facts(facts: Sequence[Triple], question: str) -> str:

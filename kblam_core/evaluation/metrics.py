@@ -102,6 +102,15 @@ def is_exact(answer: str, gold: str, *, refused: bool) -> bool:
     return not refused and any(left == right != "" for left, right in (_both(text, gold) for text in _readings(answer)))
 
 
+def is_exact_all(answer: str, golds: Sequence[str], names: Sequence[str], *, refused: bool) -> bool:
+    """The same for several values: nothing is said but the values in their order, "and", and "NAME is" ("the director of Halden")."""
+    text = f" {normalise(answer)} "
+    for name in names:
+        text = text.replace(f" {normalise(name)} is ", " ")
+    left, right = ([word for word in part.split() if word != "and"] for part in (text, " ".join(map(normalise, golds))))
+    return not refused and left == right != []
+
+
 def token_f1(answer: str, gold: str, *, refused: bool) -> float:
     """Overlap of words between answer and gold, 0..1; the better of the whole answer and the part after its lead-in."""
     return 0.0 if refused else max(_f1(*_both(text, gold)) for text in _readings(answer))

@@ -1,10 +1,11 @@
-"""The figures of a list of judged rows: retrieval, answers, refusals, accuracy with 95 % intervals, speed."""
+"""The figures of a list of judged rows: retrieval, answers, refusals, accuracy, each with 95 % intervals; calibration; speed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kblam_core.evaluation.calibration import calibration
 from kblam_core.evaluation.metrics import percentile, ratio, wilson
 
 Row = dict[str, Any]
@@ -15,7 +16,7 @@ def summarise(rows: Sequence[Row], mode: str) -> dict[str, Any]:
 
     accuracy: answerable answered right plus unanswerable refused, over all. refusal.recall: of the unanswerable; false_refusal: of the
     answerable. retrieval counts answerable questions; None for modes that retrieve nothing. tokens_per_s is measured after the
-    first token.
+    first token. intervals: Wilson's 95 % for every share. calibration: see calibration.py; None where no confidence is stated.
     """
     answerable = [row for row in rows if row["gold"] is not None]
     unanswerable = [row for row in rows if row["gold"] is None]
@@ -37,16 +38,20 @@ def summarise(rows: Sequence[Row], mode: str) -> dict[str, Any]:
         "n_answerable": len(answerable),
         "n_unanswerable": len(unanswerable),
     }
-    if any(row["retrieved"] for row in rows):
-        figures["retrieval"] = {
-            f"top{depth}": ratio(sum((row["rank"] or depth + 1) <= depth for row in answerable), len(answerable)) for depth in (1, 5)
-        }
     figures["intervals"] = {
         "accuracy": wilson(sum(row["right"] for row in rows), len(rows)),
         "correct": wilson(sum(row["correct"] for row in answerable), len(answerable)),
+        "exact": wilson(sum(row["exact"] for row in answerable), len(answerable)),
+        "refusal_precision": wilson(rightly, refused),
         "refusal_recall": wilson(rightly, len(unanswerable)),
         "false_refusal": wilson(refused - rightly, len(answerable)),
     }
+    if any(row["retrieved"] for row in rows):
+        for depth in (1, 5):
+            found = sum((row["rank"] or depth + 1) <= depth for row in answerable)
+            figures["retrieval"][f"top{depth}"] = ratio(found, len(answerable))
+            figures["intervals"][f"top{depth}"] = wilson(found, len(answerable))
+    figures["calibration"] = calibration(rows)
     figures["kinds"] = {kind: _kind(group) for kind, group in _groups(rows, lambda row: _kind_of(row)).items()}
     if mode == "dense":
         figures["hindsight"] = _hindsight(rows)

@@ -1,7 +1,6 @@
 """Second stage of training: key and value maps, query heads, prior scales and the copy gate, with the frozen backbone in the loop."""
 
 import contextlib
-import copy
 import json
 import math
 import random
@@ -74,17 +73,18 @@ def train_attention(
     With config.resume a checkpoint in config.out is taken up: parameters, optimizer, step, order of the data.
     """
     device = next(adapter.parameters()).device
-    adapter.prior.requires_grad_(False)
-    adapter.prior.eval()
+    for part in (adapter.prior, adapter.cross):
+        if part is not None:
+            part.requires_grad_(False).eval()
     groups = parameter_groups(adapter, config)
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
     rates = [group["lr"] for group in groups]
-    batcher = Batcher(tokenizer, pool, QuestionPriorOnCpu(adapter), max_triples=config.max_triples, seed=config.seed)
+    batcher = Batcher(tokenizer, pool, adapter, max_triples=config.max_triples, seed=config.seed)
     step, spent = 0, 0.0
     path = Path(config.out) / "checkpoint.pt"
     if config.resume and path.exists():
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        adapter.load_state_dict(saved["adapter"], strict=False)  # the prior has a file of its own
+        adapter.load_state_dict(saved["adapter"], strict=False)  # the earlier stages have files of their own
         optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["spent"]
     started = time.monotonic()
@@ -126,20 +126,9 @@ def draw(data: list[Prepared], config: TrainConfig, step: int) -> tuple[list[Pre
     return [data[number] for number in wide[start : start + config.batch_size]], source.random() >= config.prior_drop
 
 
-class QuestionPriorOnCpu(torch.nn.Module):
-    """A frozen copy of the adapter's prior on the CPU, where batches are made."""
-
-    def __init__(self, adapter: KblamAdapter) -> None:
-        super().__init__()
-        self.prior = copy.deepcopy(adapter.prior).cpu().eval().requires_grad_(False)
-
-    def forward(self, inputs):
-        return self.prior(inputs)
-
-
 def _save(path: Path, adapter: KblamAdapter, optimizer: torch.optim.Optimizer, step: int, spent: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    trained = {name: tensor for name, tensor in adapter.state_dict().items() if not name.startswith("prior.")}
+    trained = {name: tensor for name, tensor in adapter.state_dict().items() if not name.startswith(("prior.", "cross."))}
     torch.save({"adapter": trained, "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, part)
     part.replace(path)  # atomic: a kill in the middle leaves the earlier checkpoint

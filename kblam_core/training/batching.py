@@ -3,6 +3,7 @@
 Shapes: B questions, P prompt tokens (left-padded), A answer tokens (right-padded), M triples (padded), E sentence width.
 """
 
+import copy
 import random
 from dataclasses import dataclass
 
@@ -10,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kblam_core.adapter import KblamAdapter
+from kblam_core.backbones import has_bfloat16
 from kblam_core.prior import FLOOR, answerable
 from kblam_core.prompt import Sentences, build_prompt
-from kblam_core.training.prior_stage import Prepared, VectorPool, collate
+from kblam_core.training.prior_stage import Prepared, VectorPool, collate, read_across
 from kblam_core.triples import Triple
 
 
@@ -56,19 +59,21 @@ class _Example:
 class Batcher:
     """Turns prepared questions into batches, with the trained prior's logits."""
 
-    def __init__(self, tokenizer, pool: VectorPool, prior: torch.nn.Module, *, max_triples: int, seed: int) -> None:
+    def __init__(self, tokenizer, pool: VectorPool, adapter: KblamAdapter, *, max_triples: int, seed: int) -> None:
         self._tokenizer = tokenizer
         self._sentences = Sentences(tokenizer)
         self._pool = pool
-        self._prior = prior
+        # A frozen copy on the CPU, where batches are made.
+        self._prior = copy.deepcopy(adapter.prior).cpu().eval().requires_grad_(False)
+        self._cross = adapter.cross
         self._max_triples = max_triples
         self._seed = seed
         self._ids: dict[Triple, tuple[list[int], list[int]]] = {}
 
     def __call__(self, items: list[Prepared]) -> Batch:
         with torch.no_grad():
-            inputs, _ = collate(items, self._pool)
-            logits = self._prior(inputs)
+            read_across(items, self._cross, self._pool.encoder, dtype=torch.bfloat16 if has_bfloat16() else None)
+            logits = self._prior(collate(items)[0])
             sure = answerable(logits).numpy()
         examples = [self._example(item, logits[number].numpy(), float(sure[number])) for number, item in enumerate(items)]
         return self._pad(items, examples)

@@ -15,25 +15,27 @@ STAGES = ("both", "prior", "attention")
 class TrainConfig:
     """out: folder of the adapter and its checkpoints. time_limit: minutes for everything. steps: of the attention stage.
 
-    questions: how many different questions are generated (both stages use them). every, first: which layers get a KB branch.
+    cross_steps: of the cross-encoder (0: train without one). questions: how many different questions are generated for the prior, and
+    again for the attention. every, first: which layers get a KB branch.
     attention_loss: weight of the supervision of KB attention (0 switches it off). prior_drop: share of batches trained without the
     question prior, so that attention also learns to retrieve by itself; 1 trains plain KBLaM.
     """
 
     out: Path
     time_limit: float = 110.0
-    steps: int = 2000
+    steps: int = 720
     seed: int = 0
     resume: bool = True
     backbone: str = DEFAULT_BACKBONE
     encoder: str = DEFAULT_ENCODER
     batch_size: int = 16
     stage: str = "both"
-    questions: int = 36_000
+    cross_steps: int = 1000
+    questions: int = 12_000
     max_triples: int = 96
     every: int = 3
     first: int | None = None
-    prior_epochs: int = 4
+    prior_epochs: int = 6
     attention_loss: float = 0.2
     prior_drop: float = 0.1
     map_rate: float = 3e-3
@@ -50,6 +52,8 @@ class TrainConfig:
         for name in ("time_limit", "attention_loss", "map_rate", "query_rate", "gate_rate"):
             if not math.isfinite(getattr(self, name)) or getattr(self, name) < 0:
                 raise InputError(f"{name} must be a number of at least 0, got {getattr(self, name)}.")
+        if self.cross_steps < 0:
+            raise InputError(f"cross_steps must be at least 0, got {self.cross_steps}.")
         if not 0 <= self.prior_drop <= 1:
             raise InputError(f"prior_drop must lie between 0 and 1, got {self.prior_drop}.")
 

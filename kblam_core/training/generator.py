@@ -53,6 +53,25 @@ def is_held_out(entity: str) -> bool:
     return zlib.crc32(entity.casefold().encode()) % 10 == 0
 
 
+def slip(word: str, source: random.Random) -> str:
+    """A word of more than two letters as a hasty finger types it: two letters swapped, one dropped, or one doubled."""
+    index = source.randrange(1, len(word) - 1)
+    swapped = word[:index] + word[index + 1] + word[index] + word[index + 2 :]
+    dropped = word[:index] + word[index + 1 :]
+    doubled = word[:index] + word[index] + word[index:]
+    return source.choice((swapped, dropped, doubled))
+
+
+def misspell(question: str, source: random.Random) -> str:
+    """A slip in one of the question's long lower-case words, if it has any."""
+    words = question.split()
+    long = [index for index, word in enumerate(words) if len(word) > 5 and word.isalpha() and word.islower()]
+    if long:
+        index = source.choice(long)
+        words[index] = slip(words[index], source)
+    return " ".join(words)
+
+
 class Generator:
     """An endless source of samples. `held_out` draws only held-out entities (for evaluation), else only the others."""
 
@@ -151,7 +170,7 @@ class Generator:
             long = [index for index, part in enumerate(parts) if len(part) > 5 and part.isalpha()]
             if long:
                 index = self.random.choice(long)
-                parts[index] = self._typo(parts[index])
+                parts[index] = slip(parts[index], self.random)
                 return " ".join(parts)
         elif chance < 0.19 and len(parts) > 1:
             shorter = self._shortened(parts, {row.triple.entity for row in table} - {entity})
@@ -173,13 +192,6 @@ class Generator:
         unclear = any(words & {part.casefold() for part in other.split()} == words for other in others)
         return " ".join(shorter) if telling and not unclear else None
 
-    def _typo(self, word: str) -> str:
-        index = self.random.randrange(1, len(word) - 1)
-        swapped = word[:index] + word[index + 1] + word[index] + word[index + 2 :]
-        dropped = word[:index] + word[index + 1 :]
-        doubled = word[:index] + word[index] + word[index:]
-        return self.random.choice((swapped, dropped, doubled))
-
     def ask(self, property_: Property | None, name: str, entity: str, noun: str) -> str:
         """A question for the property of the entity, in one of its wordings or a general pattern."""
         if property_ is None or self.random.random() < 0.15:
@@ -197,12 +209,7 @@ class Generator:
         if chance() < 0.15:
             question = question.lower()
         if chance() < 0.05:
-            words = question.split()
-            long = [index for index, word in enumerate(words) if len(word) > 5 and word.isalpha() and word.islower()]
-            if long:
-                index = self.random.choice(long)
-                words[index] = self._typo(words[index])
-                question = " ".join(words)
+            question = misspell(question, self.random)
         if chance() < 0.04:
             question = self.random.choice(("Hi, ", "Hello! ", "Please, ", "Quick question: ", "I was wondering, ", "So, ")) + question
         if chance() < 0.03:

@@ -1,7 +1,7 @@
-"""The training command: generate questions, train the question prior, then the attention; write an adapter with its card.
+"""The training command: the cross-encoder, the question prior, then the attention; write an adapter with its card.
 
-Everything is a function of the seed. Each part leaves a file in the output folder (prior.pt, checkpoint.pt, metrics.jsonl), so that a
-run that was killed goes on where it was.
+Everything is a function of the seed. Each part leaves a file in the output folder (cross.pt, questions.pkl, prior.pt, checkpoint.pt,
+metrics.jsonl), so that a run that was killed goes on where it was.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,18 +18,31 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kblam_core import decoder
 from kblam_core.adapter import AdapterConfig, KblamAdapter
-from kblam_core.backbones import find_backbone, load_backbone
-from kblam_core.encoders import LocalEncoder, load_encoder
+from kblam_core.backbones import find_backbone, has_bfloat16, load_backbone
+from kblam_core.cross_encoder import CrossShape
+from kblam_core.encoders import LocalEncoder, SentenceEncoder, load_encoder
 from kblam_core.prior import QuestionPrior
 from kblam_core.training.attention_stage import train_attention
+from kblam_core.training.catalogue import catalogue_checksum, load_catalogue
 from kblam_core.training.config import TrainConfig
+from kblam_core.training.cross_stage import is_left_out, train_cross
 from kblam_core.training.generator import Generator
-from kblam_core.training.prior_stage import Prepared, VectorPool, judge_prior, prepare, train_prior
+from kblam_core.training.prior_stage import Prepared, VectorPool, judge_prior, prepare, read_across, train_prior
 
 QUESTIONS_PER_TABLE = 24
-PRIOR_SHARE = 0.35  # of the time limit, at most, for making the data and training the prior
+CROSS_SHARE, PRIOR_SHARE = 0.35, 0.6  # of the time limit, at most, until the cross-encoder and the question prior are done
 MAX_TABLE = 192  # triples in the largest generated table
 CHECKED = 480  # questions kept aside to measure the prior
+
+
+@dataclass
+class Data:
+    """Generated questions: for the prior (of domains that the cross-encoder has not seen), for the attention (of all domains), and
+    kept aside on held-out entities to measure with."""
+
+    prior: list[Prepared]
+    attention: list[Prepared]
+    checked: list[Prepared]
 
 
 def train(config: TrainConfig) -> Path:
@@ -38,21 +52,31 @@ def train(config: TrainConfig) -> Path:
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
-    encoder = load_encoder(config.encoder, device=device)
-    model, tokenizer, adapter = build(config, encoder.width, device)
+    encoder = _fast(load_encoder(config.encoder, device=device))
+    model, tokenizer, adapter = build(config, encoder, device)
+    minutes: dict[str, float] = {}
+
+    def passed(stage: str) -> None:
+        minutes[stage] = round((time.monotonic() - started) / 60 - sum(minutes.values()), 1)
+
     with _progress() as progress:
-        pool = VectorPool(_fast(encoder))
-        data, checked = make_data(config, pool, progress, deadline=started + 60 * config.time_limit * PRIOR_SHARE * 0.7)
-        prior_report = prior_stage(config, adapter, data, checked, pool, progress, started)
+        cross_stage(config, adapter, encoder, progress, deadline=started + 60 * config.time_limit * CROSS_SHARE)
+        passed("cross-encoder")
+        pool = VectorPool(encoder)
+        data = make_data(config, pool, progress)
+        passed("questions")
+        prior_report = prior_stage(config, adapter, data, encoder, progress, deadline=started + 60 * config.time_limit * PRIOR_SHARE)
+        passed("prior")
         steps = 0
         if config.stage != "prior":
-            steps = attention_stage(config, adapter, model, tokenizer, data, pool, progress, end)
+            steps = attention_stage(config, adapter, model, tokenizer, data.attention, pool, progress, end)
+            passed("attention")
     card = {
         "settings": config.card(),
-        "questions": len(data),
+        "questions": {"prior": len(data.prior), "attention": len(data.attention)},
         "steps": steps,
-        "minutes": round((time.monotonic() - started) / 60, 1),
-        "prior_on_new_questions": {kind: round(share, 4) for kind, share in prior_report.items()},
+        "minutes": minutes,
+        "prior_on_new_entities": {kind: round(share, 4) for kind, share in prior_report.items()},
         "commit": _commit(),
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "sentence-transformers")},
         "command": f"python -m kblam_core train --out OUT --seed {config.seed} --steps {config.steps} "
@@ -62,9 +86,9 @@ def train(config: TrainConfig) -> Path:
     return adapter.cpu().save(config.out)
 
 
-def build(config: TrainConfig, encoder_width: int, device: str) -> tuple[torch.nn.Module, object, KblamAdapter]:
+def build(config: TrainConfig, encoder: SentenceEncoder, device: str) -> tuple[torch.nn.Module, object, KblamAdapter]:
     """The frozen backbone in the width it trains fastest with, its tokenizer, and a fresh adapter attached to it."""
-    dtype = torch.bfloat16 if device == "cuda" or _has_bfloat16() else torch.float32
+    dtype = torch.bfloat16 if device == "cuda" or has_bfloat16() else torch.float32
     model, tokenizer = load_backbone(config.backbone, dtype=dtype)
     model.to(device)
     shape = model.config
@@ -73,11 +97,12 @@ def build(config: TrainConfig, encoder_width: int, device: str) -> tuple[torch.n
         AdapterConfig(
             backbone=find_backbone(config.backbone).name,
             encoder=config.encoder,
-            encoder_width=encoder_width,
+            encoder_width=encoder.width,
             hidden=shape.hidden_size,
             heads=shape.num_attention_heads,
             head_width=getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads,
             layers=layers,
+            cross=cross_shape(encoder).to_dict() if config.cross_steps and cross_shape(encoder) else None,
         )
     )
     modules = decoder.attention_modules(model)
@@ -88,60 +113,104 @@ def build(config: TrainConfig, encoder_width: int, device: str) -> tuple[torch.n
     return model, tokenizer, adapter
 
 
-def make_data(config: TrainConfig, pool: VectorPool, progress: Progress, *, deadline: float) -> tuple[list[Prepared], list[Prepared]]:
-    """Generated questions with their sentence vectors: for training, and a few on held-out entities to measure with."""
+def cross_shape(encoder: SentenceEncoder) -> CrossShape | None:
+    """The upper half of a BERT reads pairs; an encoder that shows no token states (one over HTTP, say) has no cross-encoder."""
+    found = encoder.layer_shape() if isinstance(encoder, LocalEncoder) else None
+    if found is None or found[0] < 2:
+        return None
+    layers, heads, inner = found
+    return CrossShape(below=layers // 2, layers=layers - layers // 2, heads=heads, inner=inner)
+
+
+def cross_stage(config: TrainConfig, adapter: KblamAdapter, encoder, progress: Progress, *, deadline: float) -> None:
+    """Train the cross-encoder, or take up the one in the output folder."""
+    if adapter.cross is None:
+        return
+    path = config.out / "cross.pt"
+    if (config.resume or config.stage == "attention") and path.exists():
+        adapter.cross.load_state_dict(torch.load(path, weights_only=True))
+        adapter.cross.eval()
+        return
+    adapter.cross.start_from(encoder.upper_layers(adapter.cross.shape.below))
+    task = progress.add_task("cross-encoder", total=config.cross_steps)
+
+    def report(step: int, loss: float) -> None:
+        progress.update(task, completed=step, description=f"cross-encoder  loss {loss:.3f}")
+
+    train_cross(
+        adapter.cross,
+        encoder,
+        steps=config.cross_steps,
+        seed=config.seed,
+        dtype=torch.bfloat16 if has_bfloat16() else None,
+        deadline=deadline,
+        report=report,
+    )
+    torch.save(adapter.cross.state_dict(), path)
+
+
+def make_data(config: TrainConfig, pool: VectorPool, progress: Progress) -> Data:
+    """Generated questions with their sentence vectors."""
     cache = config.out / "questions.pkl"
-    made_with = (config.seed, config.questions, config.encoder)
+    made_with = (config.seed, config.questions, config.encoder, catalogue_checksum())
     if config.resume and cache.exists():
         with cache.open("rb") as file:
-            known, vectors, data, checked = pickle.load(file)  # written below, by this command
+            known, vectors, data = pickle.load(file)  # written below, by this command
         if known == made_with:
             pool.vectors = vectors
-            return data, checked
-    task = progress.add_task("questions", total=config.questions)
-    held_out = Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE)
-    checked = prepare(_draw(held_out, CHECKED), pool)
-    generator = Generator(config.seed, max_triples=MAX_TABLE)
-    data: list[Prepared] = []
-    while len(data) < config.questions and (time.monotonic() < deadline or not data):
-        data += prepare(_draw(generator, min(1200, config.questions - len(data))), pool)
-        progress.update(task, completed=len(data))
-    progress.update(task, total=len(data))
+            return data
+    left_out = tuple(domain for domain in load_catalogue() if is_left_out(domain))
+    task = progress.add_task("questions", total=2 * config.questions)
+    done = 0
+
+    def make(generator: Generator, count: int) -> list[Prepared]:
+        nonlocal done
+        made: list[Prepared] = []
+        while len(made) < count:
+            made += prepare(_draw(generator, min(1200, count - len(made))), pool)
+            progress.update(task, completed=done + len(made))
+        done += count
+        return made
+
+    data = Data(
+        prior=make(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.questions),
+        attention=make(Generator(config.seed + 2, max_triples=MAX_TABLE), config.questions),
+        checked=make(Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE), CHECKED),
+    )
     part = cache.with_suffix(".part")
     with part.open("wb") as file:
-        pickle.dump((made_with, pool.vectors, data, checked), file)
+        pickle.dump((made_with, pool.vectors, data), file)
     part.replace(cache)
-    return data, checked
+    return data
 
 
 def prior_stage(
-    config: TrainConfig,
-    adapter: KblamAdapter,
-    data: list[Prepared],
-    checked: list[Prepared],
-    pool: VectorPool,
-    progress: Progress,
-    started: float,
+    config: TrainConfig, adapter: KblamAdapter, data: Data, encoder, progress: Progress, *, deadline: float
 ) -> dict[str, float]:
     """Train the question prior, or take up the one in the output folder; returns how it does on held-out entities."""
+    dtype = torch.bfloat16 if has_bfloat16() else None
+    task = progress.add_task("reading across", total=len(data.prior) + len(data.checked))
+    for part in (data.prior, data.checked):
+        for start in range(0, len(part), 120):
+            read_across(part[start : start + 120], adapter.cross, encoder, dtype=dtype)
+            progress.advance(task, len(part[start : start + 120]))
     path = config.out / "prior.pt"
-    prior = QuestionPrior(adapter.config.encoder_width)
+    prior = QuestionPrior()
     if (config.resume or config.stage == "attention") and path.exists():
         prior.load_state_dict(torch.load(path, weights_only=True))
     else:
-        task = progress.add_task("question prior", total=config.prior_epochs * (len(data) // 64))
+        task = progress.add_task("question prior", total=config.prior_epochs * (len(data.prior) // 64))
         train_prior(
             prior,
-            data,
-            pool,
+            data.prior,
             epochs=config.prior_epochs,
             seed=config.seed,
-            deadline=started + 60 * config.time_limit * PRIOR_SHARE,
+            deadline=deadline,
             report=lambda step, loss: progress.update(task, completed=step, description=f"question prior  loss {loss:.3f}"),
         )
         torch.save(prior.state_dict(), path)
     adapter.prior.load_state_dict(prior.state_dict())
-    return judge_prior(prior, checked, pool)
+    return judge_prior(prior, data.checked)
 
 
 def attention_stage(config, adapter, model, tokenizer, data, pool, progress: Progress, end: float) -> int:
@@ -164,16 +233,9 @@ def _draw(generator: Generator, count: int) -> list:
 
 def _fast(encoder):
     """The encoder in bfloat16 where the processor computes in it: twice as fast, vectors equal to three digits."""
-    if isinstance(encoder, LocalEncoder) and _has_bfloat16():
+    if isinstance(encoder, LocalEncoder) and has_bfloat16():
         encoder.half_width()
     return encoder
-
-
-def _has_bfloat16() -> bool:
-    if torch.cuda.is_available():
-        return True
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return bool(supported())
 
 
 def _commit() -> str:

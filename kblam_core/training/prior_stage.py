@@ -1,24 +1,28 @@
-"""First stage of training: the question prior, from generated questions and frozen sentence vectors. No backbone is needed.
+"""Second stage of training: the question prior, from generated questions. No backbone is needed.
 
 Texts are encoded once into a pool of vectors; a prepared question holds indices into it. Shapes: C candidates, F lexical features.
 """
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from kblam_core.cross_encoder import CrossEncoder
 from kblam_core.encoders import SentenceEncoder
 from kblam_core.lexical import EntityIndex
 from kblam_core.prior import (
     CANDIDATES,
+    CROSS_READ,
+    NOT_READ,
     PriorInputs,
     QuestionPrior,
     answerable,
     candidates,
+    cosines,
     prior_loss,
     read,
     readable,
@@ -49,22 +53,25 @@ class VectorPool:
 
 @dataclass
 class Prepared:
-    """One question as indices into the pool. `rows` are the candidates' numbers in the sample's table."""
+    """One question with what the prior sees of its candidates. `rows` are the candidates' numbers in the sample's table."""
 
     sample: Sample
-    question: int
     rows: np.ndarray  # (C,)
-    residual: np.ndarray  # (C,) pool indices, as all below
-    key: np.ndarray
-    entity: np.ndarray
-    property: np.ndarray
-    value: np.ndarray
-    statement: np.ndarray
+    readings: list[str]
+    reading_of: np.ndarray  # (C,) which reading goes with which candidate
+    cosines: np.ndarray  # (C, 6)
     lexical: np.ndarray  # (C, F)
     group: np.ndarray
     gold: np.ndarray  # (C,) bool
     key_all: np.ndarray  # (M,) pool indices of every triple's key and value, for the attention stage
     value_all: np.ndarray
+    cross: np.ndarray | None = None  # (C,) logits of the cross-encoder, once read
+
+    def pairs(self) -> tuple[list[str], list[str]]:
+        """What the cross-encoder reads: readings and statements of the first CROSS_READ candidates."""
+        count = min(CROSS_READ, len(self.rows))
+        facts = [statement(self.sample.triples[row]) for row in self.rows[:count]]
+        return [self.readings[number] for number in self.reading_of[:count]], facts
 
 
 def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int], None] = lambda _: None) -> list[Prepared]:
@@ -80,7 +87,7 @@ def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int
             )
         )
     pool.fill()
-    prepared = []
+    drafts = []
     indexes: dict[tuple[str, ...], EntityIndex] = {}
     for number, (sample, (question, key, value)) in enumerate(zip(samples, keys, strict=True)):
         progress(number)
@@ -92,85 +99,79 @@ def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int
         chosen = [sample.triples[row] for row in rows]
         reading = read(sample.question, chosen)
         texts = np.array([pool.index(text) for text in reading.texts])
-        prepared.append(
-            Prepared(
-                sample=sample,
-                question=question,
-                rows=rows,
-                residual=texts[reading.which],
-                key=key[rows],
-                entity=np.array([pool.index(triple.entity) for triple in chosen]),
-                property=np.array([pool.index(readable(triple.property)) for triple in chosen]),
-                value=value[rows],
-                statement=np.array([pool.index(statement(triple)) for triple in chosen]),
-                lexical=reading.lexical,
-                group=reading.group,
-                gold=np.isin(rows, sample.gold),
-                key_all=key,
-                value_all=value,
-            )
-        )
+        named = {
+            "entity": np.array([pool.index(triple.entity) for triple in chosen]),
+            "property_": np.array([pool.index(readable(triple.property)) for triple in chosen]),
+            "statement": np.array([pool.index(statement(triple)) for triple in chosen]),
+        }
+        drafts.append((sample, question, key, value, rows, reading, texts, named))
     pool.fill()
-    return prepared
+    return [
+        Prepared(
+            sample=sample,
+            rows=rows,
+            readings=reading.texts,
+            reading_of=reading.which,
+            cosines=cosines(
+                pool[question],
+                pool[texts[reading.which]],
+                key=pool[key[rows]],
+                value=pool[value[rows]],
+                **{name: pool[numbers] for name, numbers in named.items()},
+            ),
+            lexical=reading.lexical,
+            group=reading.group,
+            gold=np.isin(rows, sample.gold),
+            key_all=key,
+            value_all=value,
+        )
+        for sample, question, key, value, rows, reading, texts, named in drafts
+    ]
 
 
-def collate(
-    batch: list[Prepared], pool: VectorPool, *, most: int | None = None, source: random.Random | None = None
-) -> tuple[PriorInputs, torch.Tensor]:
-    """Pad the candidates of a batch; returns the inputs and gold (B, C).
+def read_across(
+    data: Sequence[Prepared], cross: CrossEncoder | None, encoder: SentenceEncoder, *, dtype: torch.dtype | None = None
+) -> None:
+    """Note the cross-encoder's logits (NOT_READ without one) in every item that has none yet."""
+    todo = [item for item in data if item.cross is None]
+    for item in todo:
+        item.cross = np.full(len(item.rows), NOT_READ, dtype=np.float32)
+    if cross is None or not todo:
+        return
+    pairs = [item.pairs() for item in todo]
+    questions, facts = ([text for pair in pairs for text in pair[side]] for side in (0, 1))
+    logits = cross.logits(encoder, questions, facts, dtype=dtype).numpy()
+    start = 0
+    for item, (_, texts) in zip(todo, pairs, strict=True):
+        item.cross[: len(texts)] = logits[start : start + len(texts)]
+        start += len(texts)
 
-    With `most`, a longer list is thinned (training only): what answers and the nearest half stay, the rest is drawn from `source`.
-    """
-    kept = [_thin(item, most, source) if most and len(item.rows) > most else np.arange(len(item.rows)) for item in batch]
-    width = max(len(rows) for rows in kept)
 
-    def padded(name: str) -> np.ndarray:
-        return np.stack([_fill(getattr(item, name)[rows], width) for item, rows in zip(batch, kept, strict=True)])
+def collate(batch: Sequence[Prepared]) -> tuple[PriorInputs, torch.Tensor]:
+    """Pad the candidates of a batch that was read across; returns the inputs and gold (B, C)."""
+    width = max(len(item.rows) for item in batch)
 
-    def vectors(name: str) -> torch.Tensor:
-        return torch.from_numpy(pool[padded(name)])
+    def padded(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.stack([_fill(getattr(item, name), width) for item in batch]))
 
-    def few(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """The different vectors of a kind, and which one is each candidate's."""
-        found = [np.unique(getattr(item, name)[rows], return_inverse=True) for item, rows in zip(batch, kept, strict=True)]
-        most_found = max(len(different) for different, _ in found)
-        different = np.stack([_fill(one, most_found) for one, _ in found])
-        return torch.from_numpy(pool[different]), torch.from_numpy(np.stack([_fill(which, width) for _, which in found]))
-
-    readings, reading_of = few("residual")
-    names, name_of = few("property")
-    sizes = np.array([len(rows) for rows in kept])
+    sizes = np.array([len(item.rows) for item in batch])
     inputs = PriorInputs(
-        question=torch.from_numpy(pool[np.array([item.question for item in batch])]),
-        readings=readings,
-        reading_of=reading_of,
-        names=names,
-        name_of=name_of,
-        key=vectors("key"),
-        entity=vectors("entity"),
-        value=vectors("value"),
-        statement=vectors("statement"),
-        lexical=torch.from_numpy(padded("lexical")),
-        group=torch.from_numpy(padded("group")),
+        cosines=padded("cosines"),
+        cross=padded("cross"),
+        lexical=padded("lexical"),
+        group=padded("group"),
         padding=torch.from_numpy(np.arange(width)[None] >= sizes[:, None]),
     )
-    return inputs, torch.from_numpy(padded("gold").astype(bool))
+    return inputs, padded("gold")
 
 
 def _fill(array: np.ndarray, length: int) -> np.ndarray:
     return np.pad(array, [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1))
 
 
-def _thin(item: Prepared, most: int, source: random.Random | None) -> np.ndarray:
-    must = list(dict.fromkeys([*np.flatnonzero(item.gold).tolist(), *range(most // 2)]))
-    rest = [row for row in range(len(item.rows)) if row not in set(must)]
-    return np.array(must + (source or random.Random(0)).sample(rest, max(0, most - len(must))))
-
-
 def train_prior(
     prior: QuestionPrior,
     data: list[Prepared],
-    pool: VectorPool,
     *,
     epochs: int = 8,
     batch_size: int = 64,
@@ -190,7 +191,7 @@ def train_prior(
     for _ in range(epochs):
         shuffler.shuffle(order)
         for start in range(0, len(order) - batch_size + 1, batch_size):
-            inputs, gold = collate([data[index] for index in order[start : start + batch_size]], pool, most=24, source=shuffler)
+            inputs, gold = collate([data[index] for index in order[start : start + batch_size]])
             loss = prior_loss(prior(inputs), gold).mean()
             optimizer.zero_grad()
             loss.backward()
@@ -207,13 +208,13 @@ def train_prior(
 
 
 @torch.no_grad()
-def judge_prior(prior: QuestionPrior, data: list[Prepared], pool: VectorPool, *, threshold: float = 0.5) -> dict[str, float]:
+def judge_prior(prior: QuestionPrior, data: list[Prepared], *, threshold: float = 0.5) -> dict[str, float]:
     """Share of questions handled right (the right triple on top, or refused), by kind and over all."""
     prior.eval()
     right: dict[str, list[bool]] = {}
     for start in range(0, len(data), 128):
         batch = data[start : start + 128]
-        inputs, gold = collate(batch, pool)
+        inputs, gold = collate(batch)
         logits = prior(inputs)
         says_yes = answerable(logits) >= threshold
         top = logits.argmax(-1)

@@ -82,6 +82,11 @@ def test_each_state_looks_different():
     assert len({bubble(turn_with(state), "en") for state in states}) == len(states)
 
 
+def test_a_greeting_is_answered_without_facts_or_warnings():
+    turn = turn_with("small_talk", sources=(), mass=0.0)
+    assert Text(bubble(turn, "en")).text.strip() == turn.text.strip()
+
+
 def test_a_refusal_shows_the_nearest_facts_without_shares():
     shown = Text(bubble(turn_with("refused", sources=()), "en")).text
     assert "Not in the table" in shown and "Ingrid Solvang" in shown and "83%" not in shown

@@ -68,7 +68,8 @@ class FakeKblam:
         triples = kb.triples
         if not triples:
             return self._answer("The table is empty.", True, "empty_table", [], [])
-        near = self.encoder.encode([t.key_text for t in triples]) @ self.encoder.encode([question])[0]
+        said = " ".join([*(asked for asked, _ in history), question])
+        near = self.encoder.encode([t.key_text for t in triples]) @ self.encoder.encode([said])[0]
         order = np.argsort(-near, kind="stable")[:5]
         nearest = [
             SimpleNamespace(

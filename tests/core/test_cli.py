@@ -128,6 +128,8 @@ def test_evaluate_a_folder_then_report(capsys, fake, folder):
         assert code == 0 and "[more]" in out
     code, out, _ = run(capsys, "evaluate", "--suite", folder, "--pool")
     assert code == 0 and "3 questions on 3 facts" in out
+    code, out, _ = run(capsys, "evaluate", "--suite", folder, "--size", "50")
+    assert code == 0 and "3 questions on 50 facts" in out
     code, _, _ = run(capsys, "report", folder / "kblam.json", folder / "rag.json", "--out", folder / "results.md")
     assert code == 0
     assert "## more" in (folder / "results.md").read_text()
@@ -161,6 +163,8 @@ def test_encode_saves_and_bench_prints(capsys, fake, folder):
         (["evaluate", "--kb", "facts.csv", "--questions", "facts.csv"], "not valid JSON"),
         (["evaluate", "--kb", "a", "--kb", "b", "--questions", "c"], "2 --kb and 1 --questions"),
         (["evaluate", "--suite", ".", "--kb", "a"], "not both"),
+        (["evaluate", "--suite", ".", "--set", "extra"], "Put NAME.extra.jsonl beside"),
+        (["evaluate", "--kb", "a", "--questions", "b", "--set", "extra"], "--set goes with --suite"),
         (["evaluate", "--suite", ".", "--mode", "best"], "no mode 'best'"),
         (["evaluate", "--suite", ".", "--json", "."], "folder"),
         (["evaluate", "--suite", ".", "--json", "facts.csv/out.json"], "cannot be written"),

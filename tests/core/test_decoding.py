@@ -11,9 +11,10 @@ import torch
 from kblam_core import decoding
 from kblam_core.adapter import KblamAdapter
 from kblam_core.answer import MODES, Answer, AskOptions
+from kblam_core.decoding import decode_plain
 from kblam_core.errors import InputError, UnsupportedModelError
 from kblam_core.model import Kblam
-from kblam_core.prompt import EMPTY_TABLE, REFUSAL, Sentences, build_prompt, fact_sentence
+from kblam_core.prompt import REFUSAL, UNGROUNDED, Sentences, build_prompt, fact_sentence
 from kblam_core.triples import Triple
 from tests.core.tiny import HEADS, LAYERS, HashEncoder, tiny_adapter, tiny_model
 
@@ -144,9 +145,18 @@ def test_a_heatmap_of_what_is_not_there_is_refused_in_words(kblam, choice):
 
 
 def test_an_empty_table_says_so(kblam):
-    *pieces, answer = kblam.stream(kblam.knowledge_base(), "Who?")
-    assert pieces == [EMPTY_TABLE]
-    assert (answer.state, answer.text, answer.sources) == ("empty_table", EMPTY_TABLE, [])
+    *pieces, answer = kblam.stream(kblam.knowledge_base(), "Who?", options=AskOptions(max_new_tokens=5))
+    assert pieces[0] == UNGROUNDED
+    assert (answer.state, answer.text, answer.sources) == ("empty_table", "".join(pieces).strip(), [])
+    alone, timing = kblam.generate_text([{"role": "user", "content": "Who?"}], max_new_tokens=5)
+    assert answer.text == (UNGROUNDED + alone).strip()
+    assert timing.tokens <= 5
+
+
+def test_the_plain_backbone_speaks_as_generate_does(kblam):
+    ids = kblam.tokenizer("Who runs it?", return_tensors="pt")["input_ids"]
+    expected = kblam.backbone.generate(ids, max_new_tokens=12, do_sample=False, pad_token_id=0)[0, ids.shape[1] :].tolist()
+    assert list(decode_plain(kblam.backbone, ids[0].tolist(), end=-1, max_new_tokens=12)) == [t for t in expected if t != 2]
 
 
 @pytest.mark.parametrize(("question", "message"), [("", "empty"), (" \n\t", "empty"), ("why " * 3000, "11,999 characters; at most 2,000")])

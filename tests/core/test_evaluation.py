@@ -59,7 +59,14 @@ def test_questions_are_read(tmp_path):
         ({"question": " ", "answer": None}, "the question is empty"),
         ({"question": "Who?", "answer": ""}, "the answer is empty"),
         ({"question": "Who?", "answer": "x"}, "entity and property"),
-        ({"question": "Who?", "answer": ["x"], "entity": "A", "property": "b"}, "one value"),
+        ({"question": "Who?", "answer": {"x": 1}, "entity": "A", "property": "b"}, "or a list of them"),
+        ({"question": "Who?", "answer": [["x"]], "entity": "A", "property": "b"}, "or a list of them"),
+        ({"question": ["Who?"], "answer": None}, "question must be text, a number or null."),
+        ({"question": "Who?", "answer": ["x", ""], "entity": "A", "property": "b"}, "the answer is empty"),
+        ({"question": "Who?", "answer": ["x", "y"], "entity": ["A", "B", "C"], "property": "b"}, "equally long"),
+        ({"question": "Who?", "answer": "x", "entity": ["A", "B"], "property": "b"}, "equally long"),
+        ({"question": "Who?", "answer": None, "history": [["only one"]]}, "history must be a list of turns"),
+        ({"question": "Who?", "answer": None, "history": "Hi"}, "history must be a list of turns"),
     ],
 )
 def test_broken_questions_say_where(tmp_path, line, says):
@@ -209,7 +216,8 @@ def test_markdown_lays_reports_side_by_side(tmp_path):
         reports.append((mode, read_report(path)))
     text = markdown(reports)
     assert "| kblam | 4 | 5 |" in text and "| rag | 4 | 5 |" in text
-    widths = {line.count(" | ") for line in text.splitlines() if line.startswith(("| kblam", "| rag", "| mode"))}
+    grid = text.split("\n\n")[2].splitlines()
+    widths = {line.count(" | ") for line in grid if line.startswith(("| kblam", "| rag", "| mode"))}
     assert len(widths) == 1
     with pytest.raises(InputError, match="is not a report"):
         read_report(write(tmp_path / "x.json", {"a": 1}))

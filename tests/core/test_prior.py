@@ -11,9 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kblam_core.lexical import LEXICAL_FEATURES
-from kblam_core.prior import FLOOR, RESIDUALS, PriorInputs, QuestionPrior, answerable, candidates, prior_loss, read, readable
+from kblam_core.prior import (
+    COSINES,
+    FLOOR,
+    RESIDUALS,
+    PriorInputs,
+    QuestionPrior,
+    answerable,
+    candidates,
+    cosines,
+    prior_loss,
+    read,
+    readable,
+)
 from kblam_core.triples import Triple
-from tests.core.tiny import ENCODER_WIDTH
 
 TABLE = [
     Triple("Linden House", "head", "Ann"),
@@ -25,16 +36,9 @@ TABLE = [
 def random_inputs(batch: int = 3, count: int = 6, *, seed: int = 0) -> PriorInputs:
     source = torch.Generator().manual_seed(seed)
 
-    def units(*shape: int) -> torch.Tensor:
-        return torch.nn.functional.normalize(torch.randn(*shape, ENCODER_WIDTH, generator=source), dim=-1)
-
     return PriorInputs(
-        question=units(batch),
-        readings=units(batch, 3),
-        reading_of=torch.randint(0, 3, (batch, count), generator=source),
-        names=units(batch, 4),
-        name_of=torch.randint(0, 4, (batch, count), generator=source),
-        **{name: units(batch, count) for name in ("key", "entity", "value", "statement")},
+        cosines=2 * torch.rand(batch, count, len(COSINES), generator=source) - 1,
+        cross=4 * torch.randn(batch, count, generator=source),
         lexical=torch.rand(batch, count, len(LEXICAL_FEATURES), generator=source),
         group=torch.randint(0, 3, (batch, count), generator=source),
         padding=torch.zeros(batch, count, dtype=torch.bool),
@@ -42,16 +46,12 @@ def random_inputs(batch: int = 3, count: int = 6, *, seed: int = 0) -> PriorInpu
 
 
 def pick(inputs: PriorInputs, rows: slice, columns) -> PriorInputs:
-    def cut(name: str) -> torch.Tensor:
-        part = getattr(inputs, name)[rows]
-        return part if name in ("question", "readings", "names") else part[:, columns]
-
-    return PriorInputs(**{field.name: cut(field.name) for field in fields(PriorInputs)})
+    return PriorInputs(**{field.name: getattr(inputs, field.name)[rows][:, columns] for field in fields(PriorInputs)})
 
 
 def prior() -> QuestionPrior:
     torch.manual_seed(0)
-    made = QuestionPrior(ENCODER_WIDTH).eval()
+    made = QuestionPrior().eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -107,6 +107,18 @@ def test_nothing_to_read_is_no_error():
     assert read("", TABLE).texts == [""]
 
 
+def test_cosines_are_in_the_order_of_their_names():
+    source = np.random.default_rng(0)
+    question, reading = source.standard_normal(8), source.standard_normal((5, 8))
+    named = {name: source.standard_normal((5, 8)) for name in ("key", "entity", "value", "property_", "statement")}
+    found = cosines(question, reading, **named)
+    assert found.shape == (5, len(COSINES))
+    for place, name in enumerate(COSINES):
+        asked, held = name.split("-")
+        one = question if asked == "question" else reading
+        np.testing.assert_allclose(found[:, place], (one * named[{"property": "property_"}.get(held, held)]).sum(-1), rtol=1e-5)
+
+
 @torch.no_grad()
 def test_order_and_padding_of_candidates_do_not_matter():
     network, inputs = prior(), random_inputs()
@@ -148,7 +160,7 @@ def test_the_loss_prefers_the_right_triple_and_none_where_none_answers():
 
 def test_the_loss_falls_in_a_few_steps():
     torch.manual_seed(0)
-    network, inputs = QuestionPrior(ENCODER_WIDTH), random_inputs(24, 6)
+    network, inputs = QuestionPrior(), random_inputs(24, 6)
     gold = torch.zeros(24, 6, dtype=torch.bool)
     gold[torch.arange(16), torch.arange(16) % 6] = True  # the last eight have no answer
     inputs.lexical[..., 0] = 0.2

@@ -12,14 +12,14 @@ import torch
 
 from kblam_core import decoder
 from kblam_core.errors import InputError
-from kblam_core.prior import QuestionPrior, prior_loss
+from kblam_core.prior import COSINES, QuestionPrior, prior_loss
 from kblam_core.training import attention_stage
 from kblam_core.training.attention_stage import forward, parameter_groups, train_attention
 from kblam_core.training.batching import Batcher
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.generator import KINDS, Generator, Sample, is_held_out
-from kblam_core.training.prior_stage import Prepared, VectorPool, collate, judge_prior, prepare, train_prior
-from tests.core.tiny import ENCODER_WIDTH, HashEncoder, tiny_adapter, tiny_model
+from kblam_core.training.prior_stage import Prepared, VectorPool, collate, judge_prior, prepare, read_across, train_prior
+from tests.core.tiny import HashEncoder, tiny_adapter, tiny_model
 
 
 def draw(seed: int, tables: int = 12, **options) -> list[Sample]:
@@ -35,7 +35,9 @@ def samples() -> list[Sample]:
 @pytest.fixture(scope="module")
 def data() -> tuple[list[Prepared], VectorPool]:
     pool = VectorPool(HashEncoder())
-    return prepare(draw(5, 16), pool), pool
+    prepared = prepare(draw(5, 16), pool)
+    read_across(prepared, None, pool.encoder)
+    return prepared, pool
 
 
 # ------------------------------------------------------------------------------------------------------------------- generator
@@ -98,25 +100,25 @@ def test_held_out_entities_are_not_asked_for_in_training(samples, kind):
 
 # ----------------------------------------------------------------------------------------------------------------------- prior
 def test_prepared_questions_keep_their_answer_among_the_candidates(data):
-    prepared, pool = data
+    prepared, _ = data
     for item in prepared:
         assert item.gold.sum() == len(item.sample.gold)
         assert len(item.key_all) == len(item.sample.triples)
-    inputs, gold = collate(prepared[:5], pool)
-    assert inputs.key.shape == (*gold.shape, ENCODER_WIDTH)
+    inputs, gold = collate(prepared[:5])
+    assert inputs.cosines.shape == (*gold.shape, len(COSINES))
     assert (~inputs.padding).sum(1).tolist() == [len(item.rows) for item in prepared[:5]]
     assert not (gold & inputs.padding).any()
 
 
 def test_training_the_prior_lowers_its_loss(data):
-    prepared, pool = data
+    prepared, _ = data
     torch.manual_seed(0)
-    prior = QuestionPrior(ENCODER_WIDTH)
-    inputs, gold = collate(prepared, pool)
+    prior = QuestionPrior()
+    inputs, gold = collate(prepared)
     before = prior_loss(prior.eval()(inputs), gold).mean().item()
-    assert train_prior(prior, prepared, pool, epochs=6, batch_size=16, rate=5e-3) == 6 * (len(prepared) // 16)
+    assert train_prior(prior, prepared, epochs=6, batch_size=16, rate=5e-3) == 6 * (len(prepared) // 16)
     assert prior_loss(prior(inputs), gold).mean().item() < 0.8 * before
-    assert 0 <= judge_prior(prior, prepared, pool)["all"] <= 1
+    assert 0 <= judge_prior(prior, prepared)["all"] <= 1
 
 
 # ------------------------------------------------------------------------------------------------------------------- attention
@@ -152,7 +154,7 @@ def test_steps_lower_the_loss_and_leave_the_base_alone(tokenizer, data, family):
     model, adapter, config = setup(tokenizer, Path("unused"), family)
     base = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     prior = {name: tensor.clone() for name, tensor in adapter.prior.state_dict().items()}
-    batch = Batcher(tokenizer, data[1], adapter.prior, max_triples=16, seed=0)(data[0][:4])
+    batch = Batcher(tokenizer, data[1], adapter, max_triples=16, seed=0)(data[0][:4])
     optimizer = torch.optim.AdamW(parameter_groups(adapter, config), weight_decay=0.0)
     losses = []
     for _ in range(20):
@@ -177,7 +179,7 @@ def test_every_part_but_the_prior_is_trained(tokenizer, data, tmp_path):
 @pytest.mark.parametrize("with_prior", [True, False])
 def test_losses_of_a_batch_do_not_depend_on_its_padding(tokenizer, data, with_prior):
     model, adapter, _ = setup(tokenizer, Path("unused"))
-    batcher = Batcher(tokenizer, data[1], adapter.prior, max_triples=16, seed=0)
+    batcher = Batcher(tokenizer, data[1], adapter, max_triples=16, seed=0)
     items = [item for item in data[0] if item.sample.kind == "answerable"][:3]
     with torch.no_grad():
         together = forward(adapter, model, batcher(items), with_prior=with_prior, weight=0.2)
@@ -202,7 +204,7 @@ def test_a_resumed_run_goes_on_as_the_uninterrupted_one(tokenizer, data, tmp_pat
 
 
 def test_tables_larger_than_the_limit_keep_their_answers(tokenizer, data):
-    batcher = Batcher(tokenizer, data[1], tiny_adapter().prior, max_triples=3, seed=0)
+    batcher = Batcher(tokenizer, data[1], tiny_adapter(), max_triples=3, seed=0)
     wide = [item for item in data[0] if len(item.key_all) > 3 and item.sample.gold]
     assert {item.sample.kind for item in wide} == {"answerable", "two_facts"}
     for item in wide:

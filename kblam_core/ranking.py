@@ -1,0 +1,83 @@
+"""The shortlist of a question: which triples of a knowledge base the backbone will attend to, and their prior logits.
+
+Shapes: M triples of the base, C candidates, E sentence width.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from kblam_core.adapter import KblamAdapter
+from kblam_core.answer import AskOptions
+from kblam_core.encoders import SentenceEncoder
+from kblam_core.knowledge_base import KnowledgeBase
+from kblam_core.prior import CANDIDATES, CROSS_READ, FLOOR, NOT_READ, PriorInputs, candidates, cosines, read, readable, statement
+from kblam_core.triples import Triple
+
+
+@torch.inference_mode()
+def rank(
+    kb: KnowledgeBase, question: str, *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Rows of the base, most promising first, and their prior logits (None without the prior)."""
+    if not options.prior and not options.shortlist:
+        return np.arange(len(kb)), None
+    vector = encoder.encode([question])[0]
+    if not options.prior:
+        return np.argsort(-(kb.key_vectors @ vector), kind="stable")[: options.top_k], None
+    count = min(len(kb), options.top_k) if options.shortlist else len(kb)
+    rows = candidates(vector, kb.key_vectors, kb.coverage(question), max(count, min(CANDIDATES, len(kb))))
+    logits = np.full(len(rows), FLOOR, dtype=np.float32)
+    logits[:CANDIDATES] = _prior(kb, question, vector, rows[:CANDIDATES], encoder, adapter)
+    if count < len(rows):  # a shortlist shorter than the candidates: the prior says which of them stay
+        order = np.argsort(-logits, kind="stable")[:count]
+        return rows[order], logits[order]
+    return rows, logits
+
+
+def _prior(
+    kb: KnowledgeBase, question: str, vector: np.ndarray, rows: np.ndarray, encoder: SentenceEncoder, adapter: KblamAdapter
+) -> np.ndarray:
+    """(C,) logits of the candidates in `rows`; vector (E,) is the question's."""
+    triples = [kb.triples[row] for row in rows]
+    reading = read(question, triples)
+    readings = np.concatenate([vector[None], encoder.encode(reading.texts[1:])])
+    statements = [statement(triple) for triple in triples]
+    measured = cosines(
+        vector,
+        readings[reading.which],
+        key=kb.key_vectors[rows],
+        entity=kb.named_vectors([triple.entity for triple in triples]),
+        value=kb.value_vectors[rows],
+        property_=kb.named_vectors([readable(triple.property) for triple in triples]),
+        statement=kb.named_vectors(statements),
+    )
+    crossed = np.full(len(rows), NOT_READ, dtype=np.float32)
+    if adapter.cross is not None:
+        asked = [reading.texts[number] for number in reading.which[:CROSS_READ]]
+        crossed[: len(asked)] = adapter.cross.logits(encoder, asked, statements[: len(asked)]).numpy()
+    device = next(adapter.parameters()).device
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array)[None].to(device)
+
+    inputs = PriorInputs(
+        cosines=tensor(measured),
+        cross=tensor(crossed),
+        lexical=tensor(reading.lexical),
+        group=tensor(reading.group),
+        padding=torch.zeros(1, len(rows), dtype=torch.bool, device=device),
+    )
+    return adapter.prior(inputs)[0].cpu().numpy()
+
+
+def answerable(logits: np.ndarray, *, shift: float = 0.0) -> float:
+    """Probability that a candidate answers. Facts at FLOOR are no candidates: ten thousand of them are no evidence."""
+    total = float(np.logaddexp.reduce(logits[logits > FLOOR])) if (logits > FLOOR).any() else FLOOR
+    return float(1 / (1 + np.exp(shift - total)))
+
+
+def own_probability(logits: np.ndarray | None, triples: Sequence[Triple]) -> np.ndarray:
+    """(M,) probability that a fact answers by itself; nothing is known without a prior."""
+    return np.zeros(len(triples)) if logits is None else 1 / (1 + np.exp(-logits))
