@@ -19,7 +19,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--host", default=None, help="address to listen on; 0.0.0.0 for every network (default: this machine)")
     parser.add_argument("--port", type=int, default=None, help="port to listen on (default: the first free one from 7860)")
     parser.add_argument("--backbone", default="smollm2-135m", help="language model to use (default: %(default)s)")
-    parser.add_argument("--adapter", default=None, help="folder of a trained adapter (default: the shipped one)")
+    parser.add_argument("--adapter", default=None, help="trained adapter: a folder or owner/name on the Hub (default: the shipped one)")
     return parser.parse_args()
 
 

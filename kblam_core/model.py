@@ -22,9 +22,11 @@ from kblam_core.decoding import Prefill, Step, decode, decode_plain
 from kblam_core.encoders import SentenceEncoder, load_encoder
 from kblam_core.errors import InputError, MissingWeightsError, UnsupportedModelError
 from kblam_core.followup import complete
+from kblam_core.hub import adapter_folder
 from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.prompt import REFUSAL, UNGROUNDED, Sentences, build_prompt, chat_text
 from kblam_core.ranking import answerable, own_probability, rank
+from kblam_core.remote_encoder import recorded_name
 from kblam_core.small_talk import polite_reply
 from kblam_core.trace import TraceRecorder
 from kblam_core.triples import Triple
@@ -39,7 +41,7 @@ class Kblam:
     """A frozen backbone that reads knowledge bases through its adapter."""
 
     def __init__(self, backbone: torch.nn.Module, tokenizer, encoder: SentenceEncoder, adapter: KblamAdapter) -> None:
-        if adapter.config.encoder != encoder.name:
+        if recorded_name(adapter.config.encoder) != encoder.name:
             raise UnsupportedModelError(
                 f"The adapter was trained with the encoder '{adapter.config.encoder}', not with '{encoder.name}'. "
                 "Use that encoder, or train an adapter for this one."
@@ -71,13 +73,13 @@ class Kblam:
         adapter: str | Path | None = None,
         device: str = "auto",
     ) -> "Kblam":
-        """Load everything. `adapter` is a local folder (default: the one shipped for the backbone).
+        """Load everything. `adapter` is a local folder or a repository on the Hub (default: the one shipped for the backbone).
 
         device: "auto" takes CUDA where it is there. Raises MissingWeightsError, UnsupportedModelError or InputError.
         """
         device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         found = find_backbone(backbone)
-        folder = Path(adapter) if adapter else SHIPPED_ADAPTERS / found.name.replace("/", "--")
+        folder = adapter_folder(adapter) if adapter else SHIPPED_ADAPTERS / found.name.replace("/", "--")
         if not folder.is_dir():
             raise MissingWeightsError(
                 f"There is no adapter for '{found.name}' at {folder.name}. Train one with "

@@ -44,6 +44,12 @@ def is_remote(name: str) -> bool:
     return name in REMOTE_MODELS or name.startswith(PREFIX)
 
 
+def recorded_name(name: str) -> str:
+    """The name under which adapters and encoded tables record an encoder: "openai:" is left out where the model is known."""
+    model = name.removeprefix(PREFIX)
+    return model if model in REMOTE_MODELS else name
+
+
 class RemoteEncoder:
     """One embedding model of an OpenAI-compatible service.
 
@@ -68,7 +74,7 @@ class RemoteEncoder:
         if not self.model:
             raise MissingWeightsError(f"'{PREFIX}' needs the name of a model after it, such as {PREFIX}text-embedding-ada-002.")
         self._known = REMOTE_MODELS.get(self.model)
-        self.name = self.model if self._known else PREFIX + self.model
+        self.name = recorded_name(name)
         try:
             self._client = openai.OpenAI(base_url=base_url, api_key=api_key, timeout=timeout, max_retries=retries)
         except openai.OpenAIError as error:

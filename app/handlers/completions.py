@@ -11,13 +11,14 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from app import host as hosts
 from app.draft import MAX_ROWS
@@ -33,6 +34,21 @@ AT_ONCE = 16  # requests that are answered in turns; more are asked to come back
 LOADING_SECONDS = 120
 
 
+class AnswerStream(StreamingResponse):
+    """Server-sent events; a client that leaves ends the answer at once, not when the garbage is collected."""
+
+    def __init__(self, events: Generator[str], parts: Generator[str | Answer]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._events, self._parts = events, parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._events.close()
+            self._parts.close()
+
+
 def routes(host: hosts.ModelHost, *, tables: TableStore | None = None, at_once: int = AT_ONCE) -> list[Route]:
     """The endpoints over one model host, for launch(app_kwargs={"routes": ...})."""
     tables = TableStore() if tables is None else tables
@@ -43,7 +59,7 @@ def routes(host: hosts.ModelHost, *, tables: TableStore | None = None, at_once: 
         parts = _started(host, asked, free)
         first = await run_in_threadpool(next, parts)  # what goes wrong before the first word gets a status of its own
         if asked.stream:
-            return StreamingResponse(_events(first, parts, host, asked), media_type="text/event-stream")
+            return AnswerStream(_events(first, parts, host, asked), parts)
         *_, answer = await run_in_threadpool(lambda: [first, *parts])
         return JSONResponse(_completion(host, asked, answer))
 
@@ -77,7 +93,7 @@ def routes(host: hosts.ModelHost, *, tables: TableStore | None = None, at_once: 
     ]
 
 
-def _started(host: hosts.ModelHost, asked: Asked, free: threading.BoundedSemaphore) -> Iterator[str | Answer]:
+def _started(host: hosts.ModelHost, asked: Asked, free: threading.BoundedSemaphore) -> Generator[str | Answer]:
     """The answer's text in pieces, then the Answer; holds one of the places while it runs."""
     host.start()
     if not free.acquire(blocking=False):
@@ -98,7 +114,7 @@ def _started(host: hosts.ModelHost, asked: Asked, free: threading.BoundedSemapho
         free.release()
 
 
-def _events(first: str | Answer, parts: Iterator[str | Answer], host: hosts.ModelHost, asked: Asked) -> Iterator[str]:
+def _events(first: str | Answer, parts: Iterator[str | Answer], host: hosts.ModelHost, asked: Asked) -> Generator[str]:
     """Server-sent events: a chunk for each piece, one with the sources at the end, then [DONE]."""
     base = _base("chat.completion.chunk")
 

@@ -20,7 +20,7 @@ _SHOWN_PROBLEMS = 5
 
 Backbone = Annotated[str, typer.Option(help="Language model: a known name, a Hub id or a folder.", show_default=True)]
 Encoder = Annotated[str | None, typer.Option(help="Sentence encoder; by default the one the adapter was trained with.")]
-Adapter = Annotated[str | None, typer.Option(help="Trained adapter: a folder; by default the shipped one.")]
+Adapter = Annotated[str | None, typer.Option(help="Trained adapter: a folder or owner/name on the Hub; by default the shipped one.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 MaxRows = Annotated[int, typer.Option(min=1, help="Use at most so many rows of a table.")]
 TopK = Annotated[int | None, typer.Option(min=1, help="Shortlist: the model attends to so many nearest facts.")]

@@ -27,7 +27,7 @@ class Model(FakeKblam):
     def __init__(self) -> None:
         super().__init__()
         self.bases = []
-        self.gate = threading.Event()
+        self.gate, self.waiting = threading.Event(), threading.Event()
         self.gate.set()
 
     def knowledge_base(self, triples):
@@ -37,7 +37,8 @@ class Model(FakeKblam):
     def stream(self, kb, question, *, history=(), options=None):
         for number, part in enumerate(super().stream(kb, question, history=history, options=options)):
             if number == 1:
-                assert self.gate.wait(10)
+                self.waiting.set()
+                assert self.gate.wait(30)
             yield part
 
 
@@ -70,7 +71,7 @@ def test_the_table_travels_in_the_request(client, model):
     choice = answer.choices[0]
     assert choice.message.content == "The director of Halden Workshop is Ingrid Solvang." and choice.message.role == "assistant"
     assert choice.finish_reason == "stop" and answer.object == "chat.completion" and answer.model == "kblam"
-    assert answer.usage.prompt_tokens == 6 and answer.usage.total_tokens == 6 + answer.usage.completion_tokens
+    assert answer.usage.prompt_tokens == 7 and answer.usage.total_tokens == 7 + answer.usage.completion_tokens
     assert answer.kblam["refused"] is False and answer.kblam["sources"][0]["value"] == "Ingrid Solvang"
     rows = [{"entity": "Halden Workshop", "property": "director", "value": "Priya Raman"}]
     assert "Priya Raman" in ask(client, facts=rows).choices[0].message.content
@@ -242,21 +243,20 @@ def test_too_many_at_once_are_asked_to_come_back_and_a_client_that_leaves_gives_
     model, _ = served
     host = hosts.ModelHost(lambda: model)
     host.start()
-    assert host.wait(5)
+    assert host.wait(30)
     body = {"messages": [{"role": "user", "content": ASKED}], "triples": FACTS}
     with TestClient(Starlette(routes=completions.routes(host, at_once=1))) as local:
         model.gate.clear()
         done = []
         first = threading.Thread(target=lambda: done.append(local.post("/v1/chat/completions", json=body)))
-        count = len(model.asked)
+        model.waiting.clear()
         first.start()
-        while len(model.asked) == count:
-            pass
+        assert model.waiting.wait(30)
         refused = local.post("/v1/chat/completions", json=body)
         assert refused.status_code == 429 and refused.headers["retry-after"] == "1"
         assert refused.json()["error"]["code"] == "rate_limit_exceeded"
         model.gate.set()
-        first.join(10)
+        first.join(30)
         assert done[0].status_code == 200
         assert local.post("/v1/chat/completions", json=body).status_code == 200
 

@@ -112,7 +112,8 @@ def _follows_later_tokens(model, knowledge) -> bool:
     with torch.no_grad():
         one, two = (model(tokens, knowledge=knowledge).logits for tokens in (ids, other))
     assert (one[:, 5:] - two[:, 5:]).abs().max() > 1e-4
-    return not torch.equal(one[:, :5], two[:, :5])
+    # Not bit for bit: a mixture of experts multiplies the tokens in other groups.
+    return (one[:, :5] - two[:, :5]).abs().max() > 1e-5
 
 
 @pytest.mark.parametrize("with_table", [False, True])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from kblam_core import decoding
+from kblam_core.adapter import KblamAdapter
 from kblam_core.answer import MODES, Answer, AskOptions
 from kblam_core.decoding import decode_plain
 from kblam_core.errors import InputError, UnsupportedModelError
@@ -61,14 +62,15 @@ def test_drafts_change_nothing_but_the_speed(kblam, monkeypatch, gate, yes):
         np.testing.assert_allclose(ordered, without.trace.weights, atol=2e-3)
 
 
-@pytest.mark.parametrize("family", ["gemma2", "mistral", "phi3"])
-def test_drafts_work_beyond_a_sliding_window(tokenizer, family, monkeypatch):
-    model = tiny_model(family)
-    kblam = lean(Kblam(model, tokenizer, HashEncoder(), tiny_adapter()), gate=-1.0, yes=3.0)
-    base, options = kblam.knowledge_base(TABLE), AskOptions(max_new_tokens=40)
+def test_every_family_answers_with_drafts_and_a_trace_and_so_does_its_saved_adapter(tokenizer, family, tmp_path, monkeypatch):
+    kblam = lean(Kblam(tiny_model(family), tokenizer, HashEncoder(), tiny_adapter()), gate=-1.0, yes=3.0)
+    base, options = kblam.knowledge_base(TABLE), AskOptions(max_new_tokens=40, trace=True)  # beyond the sliding windows of 64
     drafted = kblam.ask(base, QUESTIONS[0], options=options)
+    assert drafted.trace.weights.shape[:2] == (len(LAYERS), HEADS)
+    np.testing.assert_allclose(drafted.trace.weights.astype(np.float32).sum(-1), 1, atol=5e-3)
+    again = Kblam(tiny_model(family), tokenizer, HashEncoder(), KblamAdapter.load(kblam.adapter.save(tmp_path)))
     monkeypatch.setattr(decoding, "DRAFT", 0)
-    same(drafted, kblam.ask(base, QUESTIONS[0], options=options))
+    same(drafted, again.ask(again.knowledge_base(TABLE), QUESTIONS[0], options=options))
 
 
 @pytest.mark.parametrize("yes", [-9.0, 4.0])

@@ -221,6 +221,12 @@ def test_a_table_is_asked_through_a_remote_encoder(server, make, tokenizer):
     assert 0 < len(server.texts) - sent < 4, "an edit sends what changed"
 
 
+def test_both_names_of_a_model_are_the_same_encoder(make, tokenizer):
+    for name in (ADA, f"openai:{ADA}"):
+        with pytest.raises(UnsupportedModelError, match="16 wide, but the encoder of that name is now 1536 wide"):
+            Kblam(tiny_model(), tokenizer, make(name), tiny_adapter(encoder=f"openai:{ADA}"))
+
+
 def test_an_adapter_of_another_encoder_is_refused(server, make, tokenizer):
     with pytest.raises(UnsupportedModelError, match=f"trained with the encoder 'hashes', not with '{ADA}'"):
         Kblam(tiny_model(), tokenizer, make(), tiny_adapter())

@@ -122,8 +122,8 @@ def test_training_the_prior_lowers_its_loss(data):
 
 
 # ------------------------------------------------------------------------------------------------------------------- attention
-def setup(tokenizer, folder: Path, **settings):
-    model, adapter = tiny_model(), tiny_adapter()
+def setup(tokenizer, folder: Path, family: str = "llama", **settings):
+    model, adapter = tiny_model(family), tiny_adapter()
     decoder.attach(model, adapter)
     usual = {"steps": 8, "batch_size": 4, "max_triples": 16, "questions": 48, "prior_drop": 0.3}
     return model, adapter, TrainConfig(out=folder, **(usual | settings))
@@ -149,9 +149,9 @@ def interrupted(tokenizer, data, folder: Path, at: int, **settings) -> list[floa
     return run(tokenizer, data, folder, **settings)
 
 
-def test_steps_lower_the_loss_and_leave_the_base_alone(tokenizer, data):
+def test_steps_lower_the_loss_and_leave_the_base_alone(tokenizer, data, family):
     torch.manual_seed(0)
-    model, adapter, config = setup(tokenizer, Path("unused"))
+    model, adapter, config = setup(tokenizer, Path("unused"), family)
     base = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     prior = {name: tensor.clone() for name, tensor in adapter.prior.state_dict().items()}
     batch = Batcher(tokenizer, data[1], adapter, max_triples=16, seed=0)(data[0][:4])

@@ -14,12 +14,17 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
+    Gemma3TextConfig,
+    GraniteConfig,
     LlamaConfig,
     MistralConfig,
+    Olmo2Config,
     Phi3Config,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen3Config,
+    Qwen3MoeConfig,
+    SmolLM3Config,
 )
 
 from kblam_core.adapter import AdapterConfig, KblamAdapter
@@ -51,6 +56,13 @@ FAMILIES = {
     "gemma2": lambda: Gemma2Config(**COMMON, head_dim=HEAD_WIDTH, query_pre_attn_scalar=HEAD_WIDTH, sliding_window=64),
     "qwen3": lambda: Qwen3Config(**COMMON, head_dim=HEAD_WIDTH),
     "mistral": lambda: MistralConfig(**COMMON, sliding_window=64),
+    "gemma3": lambda: Gemma3TextConfig(**COMMON, head_dim=HEAD_WIDTH, query_pre_attn_scalar=HEAD_WIDTH, sliding_window=64),
+    "smollm3": lambda: SmolLM3Config(**COMMON, no_rope_layer_interval=2),
+    "olmo2": lambda: Olmo2Config(**COMMON),
+    "granite": lambda: GraniteConfig(**COMMON, attention_multiplier=0.3, logits_scaling=2.0, residual_multiplier=0.7),
+    "qwen3_moe": lambda: Qwen3MoeConfig(
+        **COMMON, head_dim=HEAD_WIDTH, moe_intermediate_size=32, num_experts=4, num_experts_per_tok=2, norm_topk_prob=True
+    ),
 }
 
 
