@@ -1,7 +1,9 @@
-"""Follow-up questions: "and its budget?" after "Who runs the Halden Workshop?" asks about the Halden Workshop.
+"""Follow-up questions: "and its budget?" after "Who runs the Halden Workshop?" asks about the Halden Workshop, and "And Linden House?"
+asks who runs that.
 
-Only a question that names no entity of the table itself and points back (a pronoun, "and ...", "what about ...") is completed, with the
-entity of the latest turn that named one. Everything else is asked as it stands, so that a refusal stays one.
+Only a question that points back (a pronoun, "and ...", "what about ...") is completed: one that names no entity of the table with the
+entity of the latest turn that named one; one that is nothing but a name with the question of the latest turn. Everything else is asked
+as it stands, so that a refusal stays one.
 """
 
 import re
@@ -10,30 +12,71 @@ from collections.abc import Sequence
 import numpy as np
 
 from kblam_core.knowledge_base import KnowledgeBase
+from kblam_core.lexical import Alignment, words
+from kblam_core.prior import readable
 
 _OWNER = re.compile(r"\b(?:its|his|her|their|whose own)\b", re.IGNORECASE)
 _NAME = re.compile(r"\b(?:it|he|she|they|him|them|there|that one|this one)\b", re.IGNORECASE)
 _GO_ON = re.compile(r"^\s*(?:and|also|what about|how about|а)\b", re.IGNORECASE)
+_LEADING = re.compile(r"^\s*(?:(?:and|also|what|how|about|for|of|with|а|then)\b\s*)+", re.IGNORECASE)
+_MENTION = re.compile(r"\bit\b")
 NAMED = 0.6  # an entity of which this share of words stands in a text is named there
+LONGEST_NAME = 6  # words
 
 
 def complete(kb: KnowledgeBase, question: str, history: Sequence[tuple[str, str]]) -> str:
-    """The question with the pronoun replaced by the entity talked about, or unchanged. history: (question, answer), oldest first."""
+    """The question with what it leaves out, taken from the turns before, or unchanged. history: (question, answer), oldest first."""
     if not history or not len(kb) or not (_OWNER.search(question) or _NAME.search(question) or _GO_ON.search(question)):
         return question
+    if name := _bare_name(kb, question):
+        return _asked_of(kb, name, history) or question
     if kb.coverage(question).max() >= NAMED:
         return question
+    entity = _talked_about(kb, history)
+    return _with_entity(question, entity) if entity else question
+
+
+def _talked_about(kb: KnowledgeBase, history: Sequence[tuple[str, str]]) -> str | None:
+    """The entity that the latest turns name."""
     for asked, answered in reversed(history):
         for text in (answered, asked):
             coverage = kb.coverage(text)
             best = int(np.argmax(coverage))
             if coverage[best] >= NAMED:
-                return _with_entity(question, kb.triples[best].entity)
-    return question
+                return kb.triples[best].entity
+    return None
+
+
+def _bare_name(kb: KnowledgeBase, question: str) -> str | None:
+    """The name in "And Linden House?" or "what about Venus": an entity of the table, or something written with a capital letter."""
+    if not _GO_ON.search(question) or _OWNER.search(question) or _NAME.search(question):
+        return None
+    rest = _LEADING.sub("", question).strip(" ?.!")
+    rest = re.sub(r"^the\s+", "", rest, flags=re.IGNORECASE)
+    if not rest or len(rest.split()) > LONGEST_NAME:
+        return None
+    coverage = kb.coverage(rest)
+    best = kb.triples[int(np.argmax(coverage))].entity
+    if coverage.max() >= NAMED:
+        _, taken = Alignment(rest, [best]).residual(best)
+        return rest if all(taken | (words(rest).rarity < NAMED)) else None
+    properties = {readable(triple.property).casefold() for triple in kb.triples}
+    return rest if words(rest).capital.all() and rest.casefold() not in properties else None
+
+
+def _asked_of(kb: KnowledgeBase, name: str, history: Sequence[tuple[str, str]]) -> str | None:
+    """The latest question that named an entity, now about `name`."""
+    for asked, _ in reversed(history):
+        coverage = kb.coverage(asked)
+        if coverage.max() >= NAMED:
+            entity = kb.triples[int(np.argmax(coverage))].entity
+            text, taken = Alignment(asked, [entity]).residual(entity)
+            return _MENTION.sub(lambda _: name, text, count=1) if taken.any() else None
+    return None
 
 
 def _with_entity(question: str, entity: str) -> str:
-    for pattern, words in ((_OWNER, f"{entity}'s"), (_NAME, entity)):
+    for pattern, replacement in ((_OWNER, f"{entity}'s"), (_NAME, entity)):
         if pattern.search(question):
-            return pattern.sub(lambda _, words=words: words, question, count=1)
+            return pattern.sub(lambda _, replacement=replacement: replacement, question, count=1)
     return f"{question.rstrip(' ?.!')} of {entity}?"

@@ -24,6 +24,11 @@ def kb() -> KnowledgeBase:
         ("Who is the director of Linden House?", "Who is the director of Linden House?"),
         ("And who founded Laurel House, do they say?", "And who founded Laurel House, do they say?"),
         ("thanks", "thanks"),
+        ("And Laurel House?", "Who runs Laurel House?"),
+        ("what about laurel house", "Who runs laurel house?"),
+        ("And Linden Hall?", "Who runs Linden Hall?"),
+        ("And the founder?", "And the founder of Halden Workshop?"),
+        ("And Founder?", "And Founder of Halden Workshop?"),
     ],
 )
 def test_completes_only_what_points_back(kb: KnowledgeBase, question: str, completed: str) -> None:
