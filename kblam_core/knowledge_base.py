@@ -94,6 +94,11 @@ class KnowledgeBase:
         """(M,) how much of each triple's entity stands in the question, 0..1."""
         return self._entities.coverage(question)[self._entity_of]
 
+    @property
+    def telling(self) -> dict[str, float]:
+        """How much each word of the entities' names tells them apart, 0..1."""
+        return self._entities.telling
+
     def save(self, path: str | Path) -> Path:
         """Write triples and vectors (float16) as one safetensors file; `load` reads it without encoding anything."""
         path = Path(path)

@@ -6,7 +6,7 @@ rules: they tolerate typos, inflection, accents and dropped words, and they leav
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ MATCHED = 0.8  # two words whose spelling agrees this far are taken for the same
 
 LEXICAL_FEATURES = (
     "entity_mean",  # rarity-weighted share of the entity's words found in the question
+    "entity_telling",  # the same, weighted by what tells this entity from the others of the table
     "entity_min",  # the worst matched word of the entity
     "entity_exact",  # share of the entity's words found letter by letter
     "entity_phrase",  # the whole entity stands in the question
@@ -135,8 +136,9 @@ class Alignment:
                 taken = strong
         return _replace(self.question, self.words, taken), taken
 
-    def features(self, entity: str, property_: str, value: str, taken: np.ndarray) -> list[float]:
-        """The LEXICAL_FEATURES of one triple; `taken` are the question words that its entity explains."""
+    def features(self, entity: str, property_: str, value: str, taken: np.ndarray, telling: Mapping[str, float]) -> list[float]:
+        """The LEXICAL_FEATURES of one triple; `taken` are the question words that its entity explains, `telling` says how much each
+        word tells the table's entities apart (EntityIndex.telling)."""
         asked = self.words
         entity_words, value_words = words(entity), words(value)
         count = len(asked.folded)
@@ -145,6 +147,7 @@ class Alignment:
         in_entity = self.matrix(entity)
         best = in_entity.max(0) if entity_words.folded else np.zeros(1, dtype=np.float32)
         weight = 0.1 + entity_words.rarity if entity_words.folded else np.ones(1, dtype=np.float32)
+        tells = np.array([telling.get(word, 1.0) for word in entity_words.folded] or [1.0], dtype=np.float32)
         numbers = entity_words.number
         initials = "".join(word[0] for word in entity_words.folded)
         phrase = f" {' '.join(entity_words.folded)} " in self.folded if entity_words.folded else False
@@ -161,6 +164,7 @@ class Alignment:
         capitals[0] = False
         return [
             float((best * weight).sum() / weight.sum()),
+            float((np.where(best >= 0.7, best, 0) * tells).sum() / tells.sum()),
             float(best.min()),
             float((best > 0.99).mean()),
             float(phrase),
@@ -205,6 +209,14 @@ class EntityIndex:
         self._weight = np.concatenate([0.1 + one.rarity for one in found]) if flat else np.zeros(0, dtype=np.float32)
         self._owner = np.repeat(np.arange(len(found)), [len(one.folded) for one in found])
         self._count = len(found)
+        held = np.bincount(
+            np.array([vocabulary[word] for one in found for word in set(one.folded)], dtype=np.int64), minlength=len(vocabulary)
+        )
+        scale = np.log(1 + len(found))
+        # 1 for a word that only one entity has, next to nothing for one that all share ("HTTP" in a table of status codes).
+        self.telling = {
+            word: float(max(0.02, np.log((1 + len(found)) / count) / scale)) for word, count in zip(vocabulary, held, strict=True)
+        }
 
     def coverage(self, question: str) -> np.ndarray:
         """(number of entities,) rarity-weighted share of each entity's words that the question holds, in 0..1."""

@@ -10,7 +10,7 @@ Shapes: B questions, C candidate triples, E sentence width, F lexical features.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,8 +92,8 @@ class Reading:
     group: np.ndarray
 
 
-def read(question: str, triples: Sequence[Triple]) -> Reading:
-    """Align the words of the question with each candidate triple."""
+def read(question: str, triples: Sequence[Triple], telling: Mapping[str, float]) -> Reading:
+    """Align the words of the question with each candidate triple. telling: EntityIndex.telling of the whole table."""
     alignment = Alignment(question, [cell for one in triples for cell in (one.entity, readable(one.property), one.value)])
     texts = [question]
     numbers: dict[str, int] = {}
@@ -108,7 +108,7 @@ def read(question: str, triples: Sequence[Triple]) -> Reading:
         if text not in texts and len(texts) < RESIDUALS:
             texts.append(text)
         which.append(texts.index(text) if text in texts else 0)
-        lexical.append(alignment.features(entity, readable(triple.property), triple.value, taken))
+        lexical.append(alignment.features(entity, readable(triple.property), triple.value, taken, telling))
     return Reading(
         texts=texts,
         which=np.array(which, dtype=np.int64),

@@ -41,7 +41,7 @@ def _prior(
 ) -> np.ndarray:
     """(C,) logits of the candidates in `rows`; vector (E,) is the question's."""
     triples = [kb.triples[row] for row in rows]
-    reading = read(question, triples)
+    reading = read(question, triples, kb.telling)
     readings = np.concatenate([vector[None], encoder.encode(reading.texts[1:])])
     statements = [statement(triple) for triple in triples]
     measured = cosines(

@@ -97,7 +97,7 @@ def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int
         index = indexes[entities]
         rows = candidates(pool[question], pool[key], index.coverage(sample.question), CANDIDATES)
         chosen = [sample.triples[row] for row in rows]
-        reading = read(sample.question, chosen)
+        reading = read(sample.question, chosen, index.telling)
         texts = np.array([pool.index(text) for text in reading.texts])
         named = {
             "entity": np.array([pool.index(triple.entity) for triple in chosen]),

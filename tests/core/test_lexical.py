@@ -16,7 +16,7 @@ QUICK = settings(max_examples=150, deadline=None)
 def features(question: str, entity: str, property_: str = "head", value: str = "Ann") -> dict[str, float]:
     alignment = Alignment(question, [entity, property_, value])
     _, taken = alignment.residual(entity)
-    return dict(zip(LEXICAL_FEATURES, alignment.features(entity, property_, value, taken), strict=True))
+    return dict(zip(LEXICAL_FEATURES, alignment.features(entity, property_, value, taken, {}), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_features_are_finite_for_any_text(question, entity, property_, value):
     alignment = Alignment(question, [entity, property_, value])
     text, taken = alignment.residual(entity)
     assert isinstance(text, str)
-    row = alignment.features(entity, property_, value, taken)
+    row = alignment.features(entity, property_, value, taken, {})
     assert len(row) == len(LEXICAL_FEATURES)
     assert np.isfinite(row).all()
     coverage = EntityIndex([entity, "Halden", ""]).coverage(question)
@@ -170,3 +170,16 @@ def test_an_entitys_coverage_does_not_depend_on_the_others(entities, question):
     together = EntityIndex(entities).coverage(question)
     alone = [EntityIndex([entity]).coverage(question)[0] for entity in entities]
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_words_that_all_entities_share_tell_little():
+    telling = EntityIndex(["HTTP 404", "HTTP 503", "HTTP 418", "Gopher"]).telling
+    assert telling["404"] == telling["503"] == pytest.approx(1)
+    assert telling["http"] < 0.4
+    assert EntityIndex(["Halden Workshop"]).telling == {"halden": pytest.approx(1), "workshop": pytest.approx(1)}
+    alignment = Alignment("what does 503 mean", ["HTTP 503", "HTTP 404"])
+    named, other = (
+        dict(zip(LEXICAL_FEATURES, alignment.features(entity, "p", "v", alignment.residual(entity)[1], telling), strict=True))
+        for entity in ("HTTP 503", "HTTP 404")
+    )
+    assert named["entity_telling"] > 0.7 > named["entity_mean"] > other["entity_telling"] == 0

@@ -85,7 +85,7 @@ def test_candidates_are_the_best_in_order(triples, count, seed):
 
 
 def test_a_question_is_read_once_per_entity():
-    reading = read("Who is the head of Linden House?", TABLE)
+    reading = read("Who is the head of Linden House?", TABLE, {})
     assert reading.texts[0] == "Who is the head of Linden House?"
     assert reading.texts[reading.which[0]] == "Who is the head of it?"
     assert reading.which[0] == reading.which[2] != reading.which[1]
@@ -97,14 +97,14 @@ def test_a_question_is_read_once_per_entity():
 
 def test_readings_are_limited_in_number():
     table = [Triple(f"word{letter}", "p", "v") for letter in "abcdefghijklmnopqrst"]
-    reading = read(" ".join(triple.entity for triple in table), table)
+    reading = read(" ".join(triple.entity for triple in table), table, {})
     assert len(reading.texts) <= RESIDUALS
     assert reading.which.max() < len(reading.texts)
 
 
 def test_nothing_to_read_is_no_error():
-    assert read("Who?", []).lexical.shape == (0, len(LEXICAL_FEATURES))
-    assert read("", TABLE).texts == [""]
+    assert read("Who?", [], {}).lexical.shape == (0, len(LEXICAL_FEATURES))
+    assert read("", TABLE, {}).texts == [""]
 
 
 def test_cosines_are_in_the_order_of_their_names():
