@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.assets import STYLE
+from app.assets import STYLES
 from app.handlers import api, attention, chat, table
 from app.host import ModelHost
 from app.pages.attention import AttentionPage, attention_page
@@ -53,7 +53,7 @@ def launch_options() -> dict[str, Any]:
     """Arguments for Blocks.launch() that belong to the page, not to the machine."""
     return {
         "theme": theme(),
-        "css_paths": [STYLE],
+        "css_paths": STYLES,
         "i18n": I18N,
         "ssr_mode": False,
         "run_history": False,
@@ -79,7 +79,7 @@ def table_view(facts: FactsPage) -> list:
 
 def attention_view(right: AttentionPage) -> list:
     """The outputs of handlers.attention.latest, in its order."""
-    return [right.intro, right.controls, right.turn, right.layer, right.head, right.plot, right.note]
+    return [right.intro, right.turn, right.explorer, right.controls, right.layer, right.head, right.plot, right.note]
 
 
 def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
@@ -138,9 +138,10 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
 
 def _wire_attention(session: gr.State, right: AttentionPage) -> None:
     given = [session, right.turn, right.rows, right.layer, right.head, right.top_k]
-    for part in (right.turn, right.rows, right.layer, right.head):
-        part.input(attention.draw, given, [right.intro, right.plot, right.note], **NOW)
-    right.top_k.release(attention.draw, given, [right.intro, right.plot, right.note], **NOW)
+    intro, _, *shown = attention_view(right)
+    right.turn.input(attention.pick_turn, given, [intro, *shown], **NOW)
+    for event in (right.rows.input, right.layer.input, right.head.input, right.top_k.release):
+        event(attention.draw, given, [right.plot, right.note], **NOW)
 
 
 def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:

@@ -24,11 +24,11 @@ ROW_HEIGHT = 36
 LABEL_WIDTH = 26
 
 
-def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en") -> go.Figure:
+def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, rows: str = "answer", lang: str = "en") -> go.Figure:
     """Words left to right, facts top to bottom (most attended first), the last row all other facts.
 
     heatmap.weights: (tokens, shown facts + 1), each row a word's shares. heatmap.kb_mass: (tokens,), drawn as bars above.
-    `facts` is the table that heatmap.facts indexes.
+    `facts` is the table that heatmap.facts indexes; it and `rows` go into layout.meta, by which the explorer knows a clicked cell.
     """
     shares = np.asarray(heatmap.weights, dtype=np.float32).T  # (shown facts + 1, tokens)
     shown = [facts[index] for index in heatmap.facts]
@@ -76,6 +76,7 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en
             "pad": {"t": 24, "l": 8},
             "font": {"size": 13},
         },
+        meta={"rows": rows, "facts": [int(fact) for fact in heatmap.facts]},
         height=height,
         margin={"l": 8, "r": 8, "t": 76, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",

@@ -110,9 +110,28 @@ EN = {
     "map_facts": "facts, most attended first",
     "map_share": "share of attention",
     "table_share": "the table's share",
-    "map_note": "Each column is one token (a word or a piece of one); its shares and what it gave to the text add up to 100 %. On average "
-    "{mass} of the attention here went to the table. Attention shows where the model looked, not why it answered; "
-    "to test that, change or delete the fact and ask again.",
+    "map_note": "Each column is one token (a word or a piece of one). On average {mass} of the attention in this map went to the table, "
+    "the rest to the text.",
+    "caveat": "Attention shows where the model looked, not why it answered",
+    "caveat_link": "see “Attention is not Explanation”, Jain and Wallace 2019",
+    "caveat_test": "to test a fact, leave it out or change it above.",
+    # explorer
+    "asked": "Question",
+    "answered": "Answer",
+    "looked_at": "No fact was used; most looked at",
+    "pick_hint": "Pick a word to see the facts it looked at, or a fact to see its words. Escape clears.",
+    "rank_all": "share of all attention, whole answer",
+    "rank_token": "share of the attention of “{token}”",
+    "token_says": "“{token}” gave {share} of its attention to the table, {rest} to the text.",
+    "fact_says": "{fact}: most from “{token}” ({share}).",
+    "the_text": "the text itself",
+    "in_answer": "used, in the answer",
+    "used": "used",
+    "test_title": "Does the answer depend on this fact?",
+    "leave_out": "Leave this fact out and ask again",
+    "what_if": "What if the value were",
+    "what_if_hint": "another value",
+    "what_if_ask": "Ask",
     # how
     "how": "How it works",
     "how_text": """

@@ -4,55 +4,48 @@ from __future__ import annotations
 
 import gradio as gr
 
+from app.explorer import explorer_value
 from app.figures import heatmap_figure, mean_mass
-from app.render import fact_list, literal, percent
+from app.render import literal, percent
 from app.session import Session, Turn
 from app.texts import say
-from kblam_core import Trace
+from kblam_core import Heatmap, Trace
 
-SHOWN = 5
+CAVEAT = "https://arxiv.org/abs/1902.10186"
 
 
 def latest(session: Session, rows: str, layer: str, head: str, top_k: float) -> tuple:
-    """Show the newest answer. Returns (intro, controls, turn, layer, head, plot, note), as build.ATTENTION_VIEW."""
+    """Show the newest answer. Returns the components of build.attention_view."""
     kept = session.traced()
     if not kept:
         text = say(session.lang, "attention_no_map" if session.turns else "attention_none")
-        skips = (gr.skip(), gr.skip(), gr.skip(), None)
-        return (f'<p class="kb-note">{literal(text)}</p>', gr.Column(visible=False), *skips, "")
+        hidden = gr.Column(visible=False)
+        return (_note(text), gr.Dropdown(visible=False), {}, hidden, gr.skip(), gr.skip(), None, "")
     choices = [(_title(number, turn), number) for number, turn in kept]
-    number, turn = kept[0]
-    trace = turn.answer.trace
-    layers, heads = layer_choices(trace, session.lang), head_choices(trace, session.lang)
-    layer, head = _known(layer, layers), _known(head, heads)
-    intro, plot, note = draw(session, number, rows, layer, head, top_k)
-    return (
-        intro,
-        gr.Column(visible=True),
-        gr.Dropdown(choices=choices, value=number),
-        gr.Dropdown(choices=layers, value=layer),
-        gr.Dropdown(choices=heads, value=head),
-        plot,
-        note,
-    )
+    turn = gr.Dropdown(choices=choices, value=kept[0][0], visible=len(kept) > 1)
+    return ("", turn, *_shown(session, kept[0][0], rows, layer, head, top_k))
+
+
+def pick_turn(session: Session, number: int | None, rows: str, layer: str, head: str, top_k: float) -> tuple:
+    """Show another kept answer. Returns build.attention_view without the dropdown of answers."""
+    if _turn(session, number) is None:
+        return (_note(say(session.lang, "attention_no_map")), {}, gr.Column(visible=False), gr.skip(), gr.skip(), None, "")
+    return ("", *_shown(session, number, rows, layer, head, top_k))
 
 
 def draw(session: Session, number: int | None, rows: str, layer: str, head: str, top_k: float) -> tuple:
-    """(intro, plot, note) of answer `number` for this choice of words, layer and head; "all" is the mean."""
-    turn = next((turn for kept, turn in session.traced() if kept == number), None)
+    """(plot, note) of answer `number` for this choice of words, layer and head; "all" is the mean."""
+    turn = _turn(session, number)
     if turn is None:
-        return f'<p class="kb-note">{literal(say(session.lang, "attention_no_map"))}</p>', None, ""
-    trace = turn.answer.trace
+        return None, _note(say(session.lang, "attention_no_map"))
+    trace, lang = turn.answer.trace, session.lang
     heatmap = trace.heatmap(
         rows="question" if rows == "question" else "answer",
         layer=_number(layer, trace.layers),
         head=_number(head, range(trace.heads)),
         top_k=int(top_k),
     )
-    note = say(session.lang, "map_note", mass="{mass}")
-    note = literal(note).replace(literal("{mass}"), f"<b>{percent(mean_mass(heatmap))}</b>")
-    figure = heatmap_figure(heatmap, turn.facts, lang=session.lang)
-    return _intro(turn, session.lang), figure, f'<p class="kb-note">{note}</p>'
+    return heatmap_figure(heatmap, turn.facts, rows=rows, lang=lang), _under(heatmap, lang)
 
 
 def layer_choices(trace: Trace, lang: str) -> list[tuple[str, str]]:
@@ -64,13 +57,34 @@ def head_choices(trace: Trace, lang: str) -> list[tuple[str, str]]:
     return [(say(lang, "all_heads"), "all")] + [(str(head), str(head)) for head in range(trace.heads)]
 
 
-def _intro(turn: Turn, lang: str) -> str:
-    sources = turn.answer.sources or turn.answer.nearest
-    used = len(turn.answer.sources)
-    title = "nearest_facts" if not used else "fact_used" if used == 1 else "facts_used"
-    facts = fact_list(sources[:SHOWN], lang, shares=bool(turn.answer.sources))
-    question = f'<p class="kb-asked">{literal(turn.question)}</p>'
-    return f'<div class="kb-turn">{question}<p class="kb-label">{literal(say(lang, title))}</p>{facts}</div>'
+def _shown(session: Session, number: int, rows: str, layer: str, head: str, top_k: float) -> tuple:
+    turn = _turn(session, number)
+    trace = turn.answer.trace
+    layers, heads = layer_choices(trace, session.lang), head_choices(trace, session.lang)
+    layer, head = _known(layer, layers), _known(head, heads)
+    return (
+        explorer_value(number, turn, session.lang),
+        gr.Column(visible=True),
+        gr.Dropdown(choices=layers, value=layer),
+        gr.Dropdown(choices=heads, value=head),
+        *draw(session, number, rows, layer, head, top_k),
+    )
+
+
+def _under(heatmap: Heatmap, lang: str) -> str:
+    """What stands under the map: the table's share, and what attention does not say."""
+    text = literal(say(lang, "map_note", mass="{mass}")).replace(literal("{mass}"), f"<b>{percent(mean_mass(heatmap))}</b>")
+    link = f'<a href="{CAVEAT}" target="_blank" rel="noopener">{literal(say(lang, "caveat_link"))}</a>'
+    caveat = f"{literal(say(lang, 'caveat'))} ({link}); {literal(say(lang, 'caveat_test'))}"
+    return f'<p class="kb-note">{text}</p><p class="kb-note">{caveat}</p>'
+
+
+def _turn(session: Session, number: int | None) -> Turn | None:
+    return next((turn for kept, turn in session.traced() if kept == number), None)
+
+
+def _note(text: str) -> str:
+    return f'<p class="kb-note">{literal(text)}</p>'
 
 
 def _title(number: int, turn: Turn) -> str:

@@ -1,4 +1,4 @@
-"""The attention tab: which answer, which words, which layer and head, and the heatmap."""
+"""The attention tab: the explorer of one answer first, then its heatmap with layer and head."""
 
 from __future__ import annotations
 
@@ -6,9 +6,24 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from app.assets import script
 from app.texts import static
 
 TOP_K = 10
+EXPLORER = """
+<div class="kb-explorer" hidden>
+<div class="kb-say"><span class="kb-who" data-label="asked"></span><div class="kb-tokens" role="group"></div></div>
+<div class="kb-say"><span class="kb-who" data-label="answered"></span><div class="kb-tokens" role="group"></div></div>
+<p class="kb-live" role="status"></p>
+<p class="kb-label kb-list-title"></p>
+<ul class="kb-ranked"></ul>
+<div class="kb-test">
+<p><span class="kb-label" data-label="test_title"></span> <span class="kb-subject"></span></p>
+<div class="kb-test-row"><button type="button" class="kb-leave-out" data-label="leave_out"></button>
+<form class="kb-what-if"><label><span data-label="what_if"></span> <input type="text" maxlength="2000" autocomplete="off"></label>
+<button type="submit" data-label="what_if_ask"></button></form></div>
+</div></div>
+"""
 
 
 @dataclass(frozen=True)
@@ -16,8 +31,9 @@ class AttentionPage:
     """The components that handlers read and write."""
 
     intro: gr.HTML
-    controls: gr.Column
     turn: gr.Dropdown
+    explorer: gr.HTML
+    controls: gr.Column
     rows: gr.Radio
     layer: gr.Dropdown
     head: gr.Dropdown
@@ -29,17 +45,9 @@ class AttentionPage:
 def attention_page() -> AttentionPage:
     """Lay out the attention view inside the current tab."""
     intro = gr.HTML("", elem_id="kb-attention-intro")
+    turn = gr.Dropdown(choices=[], label=static("which_answer"), filterable=False, visible=False, elem_id="kb-turn")
+    explorer = gr.HTML({}, html_template=EXPLORER, js_on_load=script("explorer.js"), apply_default_css=False, elem_id="kb-explorer")
     with gr.Column(visible=False, elem_id="kb-attention-controls") as controls:
-        with gr.Row():
-            turn = gr.Dropdown(
-                choices=[],
-                label=static("which_answer"),
-                filterable=False,
-                min_width=200,
-                scale=3,
-                elem_id="kb-turn",
-            )
-            top_k = gr.Slider(3, 30, value=TOP_K, step=1, label=static("top_k"), min_width=180, scale=2, elem_id="kb-top-k")
         with gr.Row():
             rows = gr.Radio(
                 choices=["answer", "question"],
@@ -64,6 +72,7 @@ def attention_page() -> AttentionPage:
                 min_width=90,
                 elem_id="kb-head",
             )
+            top_k = gr.Slider(3, 50, value=TOP_K, step=1, label=static("top_k"), min_width=180, elem_id="kb-top-k")
         plot = gr.Plot(show_label=False, elem_id="kb-heatmap")
     note = gr.HTML("", elem_id="kb-attention-note")
-    return AttentionPage(intro, controls, turn, rows, layer, head, top_k, plot, note)
+    return AttentionPage(intro, turn, explorer, controls, rows, layer, head, top_k, plot, note)
