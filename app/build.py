@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.assets import STYLES
-from app.handlers import api, attention, chat, table
+from app.handlers import api, attention, causal, chat, table
 from app.host import ModelHost
 from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
@@ -42,7 +42,7 @@ def build_app(host: ModelHost) -> gr.Blocks:
                     how = gr.Markdown("", elem_id="kb-how")
         _wire_table(session, facts, left)
         _wire_chat(session, facts, left, right, host)
-        _wire_attention(session, right)
+        _wire_attention(session, right, host)
         _wire_start(blocks, session, header, facts, left, right, how, host)
         gr.api(api.make_ask(host), api_name="ask", api_visibility="public", **MODEL)
     blocks.queue(max_size=MAX_WAITING)
@@ -79,7 +79,13 @@ def table_view(facts: FactsPage) -> list:
 
 def attention_view(right: AttentionPage) -> list:
     """The outputs of handlers.attention.latest, in its order."""
-    return [right.intro, right.turn, right.explorer, right.controls, right.layer, right.head, right.plot, right.note]
+    shown = [right.explorer, *comparison_view(right), right.controls, right.layer, right.head, right.plot, right.note]
+    return [right.intro, right.turn, *shown]
+
+
+def comparison_view(right: AttentionPage) -> list:
+    """The outputs of handlers.causal, in its order."""
+    return [right.comparison, right.difference, right.difference_plot]
 
 
 def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
@@ -136,12 +142,19 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
     left.stop.click(chat.stop, session, [left.chat, left.ask, left.stop], **NOW)
 
 
-def _wire_attention(session: gr.State, right: AttentionPage) -> None:
+def _wire_attention(session: gr.State, right: AttentionPage, host: ModelHost) -> None:
     given = [session, right.turn, right.rows, right.layer, right.head, right.top_k]
     intro, _, *shown = attention_view(right)
     right.turn.input(attention.pick_turn, given, [intro, *shown], **NOW)
     for event in (right.rows.input, right.layer.input, right.head.input, right.top_k.release):
         event(attention.draw, given, [right.plot, right.note], **NOW)
+
+    def ask_again(session: Session):
+        yield from causal.answer(session, host)
+
+    compared = comparison_view(right)
+    noted = right.explorer.test(causal.accept, session, compared, trigger_mode="multiple", **NOW)
+    noted.then(ask_again, session, compared, trigger_mode="multiple", **QUIET, **MODEL)
 
 
 def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 
+from app.causal import spans
 from app.session import Turn
 from app.texts import say
 
@@ -61,14 +61,11 @@ def explorer_value(number: int, turn: Turn, lang: str) -> dict[str, Any]:
 
 def value_tokens(tokens: list[str], value: str) -> list[int]:
     """Places of the tokens that spell `value`, wherever it stands in the text they make; case and spacing aside."""
-    words = [re.escape(word) for word in value.split()]
-    if not words:
-        return []
-    spans = [match.span() for match in re.finditer(r"\s+".join(words), "".join(tokens), re.IGNORECASE)]
+    found = spans("".join(tokens), value)
     places, start = [], 0
     for place, token in enumerate(tokens):
         end = start + len(token)
-        if any(start < last and first < end for first, last in spans):
+        if any(start < last and first < end for first, last in found):
             places.append(place)
         start = end
     return places

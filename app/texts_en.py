@@ -132,6 +132,22 @@ EN = {
     "what_if": "What if the value were",
     "what_if_hint": "another value",
     "what_if_ask": "Ask",
+    # causal check
+    "no_value": "Type the other value first.",
+    "same_value": "The fact holds this value already; type another one.",
+    "asking_again": "Asking again on a changed copy of the table …",
+    "with_table": "With the table as it was",
+    "without_fact": "Without {fact}",
+    "with_value": "If {fact} were {value}",
+    "verdict_same": "The answer stays the same, so it did not depend on this fact alone.",
+    "verdict_follows": "The answer follows the changed value: it came from this fact.",
+    "verdict_changed": "The answer changes with this fact.",
+    "verdict_gone": "Without this fact the model gives no answer: the first answer depended on it.",
+    "table_unchanged": "Asked on a copy; your table was not changed.",
+    "mass": "{mass} of attention on the table",
+    "difference": "Difference map",
+    "difference_title": "Change of attention of the question's tokens, second answer minus first, mean of all KB layers and heads",
+    "difference_share": "change in share",
     # how
     "how": "How it works",
     "how_text": """

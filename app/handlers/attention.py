@@ -20,7 +20,7 @@ def latest(session: Session, rows: str, layer: str, head: str, top_k: float) -> 
     if not kept:
         text = say(session.lang, "attention_no_map" if session.turns else "attention_none")
         hidden = gr.Column(visible=False)
-        return (_note(text), gr.Dropdown(visible=False), {}, hidden, gr.skip(), gr.skip(), None, "")
+        return (_note(text), gr.Dropdown(visible=False), {}, *_no_comparison(), hidden, gr.skip(), gr.skip(), None, "")
     choices = [(_title(number, turn), number) for number, turn in kept]
     turn = gr.Dropdown(choices=choices, value=kept[0][0], visible=len(kept) > 1)
     return ("", turn, *_shown(session, kept[0][0], rows, layer, head, top_k))
@@ -29,7 +29,16 @@ def latest(session: Session, rows: str, layer: str, head: str, top_k: float) -> 
 def pick_turn(session: Session, number: int | None, rows: str, layer: str, head: str, top_k: float) -> tuple:
     """Show another kept answer. Returns build.attention_view without the dropdown of answers."""
     if _turn(session, number) is None:
-        return (_note(say(session.lang, "attention_no_map")), {}, gr.Column(visible=False), gr.skip(), gr.skip(), None, "")
+        return (
+            _note(say(session.lang, "attention_no_map")),
+            {},
+            *_no_comparison(),
+            gr.Column(visible=False),
+            gr.skip(),
+            gr.skip(),
+            None,
+            "",
+        )
     return ("", *_shown(session, number, rows, layer, head, top_k))
 
 
@@ -64,11 +73,16 @@ def _shown(session: Session, number: int, rows: str, layer: str, head: str, top_
     layer, head = _known(layer, layers), _known(head, heads)
     return (
         explorer_value(number, turn, session.lang),
+        *_no_comparison(),
         gr.Column(visible=True),
         gr.Dropdown(choices=layers, value=layer),
         gr.Dropdown(choices=heads, value=head),
         *draw(session, number, rows, layer, head, top_k),
     )
+
+
+def _no_comparison() -> tuple:
+    return "", gr.Accordion(visible=False), None
 
 
 def _under(heatmap: Heatmap, lang: str) -> str:

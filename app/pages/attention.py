@@ -33,6 +33,9 @@ class AttentionPage:
     intro: gr.HTML
     turn: gr.Dropdown
     explorer: gr.HTML
+    comparison: gr.HTML
+    difference: gr.Accordion
+    difference_plot: gr.Plot
     controls: gr.Column
     rows: gr.Radio
     layer: gr.Dropdown
@@ -47,6 +50,9 @@ def attention_page() -> AttentionPage:
     intro = gr.HTML("", elem_id="kb-attention-intro")
     turn = gr.Dropdown(choices=[], label=static("which_answer"), filterable=False, visible=False, elem_id="kb-turn")
     explorer = gr.HTML({}, html_template=EXPLORER, js_on_load=script("explorer.js"), apply_default_css=False, elem_id="kb-explorer")
+    comparison = gr.HTML("", elem_id="kb-comparison")
+    with gr.Accordion(static("difference"), open=False, visible=False, elem_id="kb-difference") as difference:
+        difference_plot = gr.Plot(show_label=False, elem_id="kb-difference-map")
     with gr.Column(visible=False, elem_id="kb-attention-controls") as controls:
         with gr.Row():
             rows = gr.Radio(
@@ -75,4 +81,4 @@ def attention_page() -> AttentionPage:
             top_k = gr.Slider(3, 50, value=TOP_K, step=1, label=static("top_k"), min_width=180, elem_id="kb-top-k")
         plot = gr.Plot(show_label=False, elem_id="kb-heatmap")
     note = gr.HTML("", elem_id="kb-attention-note")
-    return AttentionPage(intro, turn, explorer, controls, rows, layer, head, top_k, plot, note)
+    return AttentionPage(intro, turn, explorer, comparison, difference, difference_plot, controls, rows, layer, head, top_k, plot, note)

@@ -16,7 +16,7 @@ def ask(session, host, question: str):
 def test_no_view_of_an_answer_asks_the_model(session, host, model):
     ask(session, host, PRICE)
     asked = len(model.asked)
-    _, turn, value, _, layers, heads, figure, _ = attention.latest(session, "answer", "all", "all", 10)
+    _, turn, value, *_, layers, heads, figure, _ = attention.latest(session, "answer", "all", "all", 10)
     assert turn.visible is False and value["facts"][0]["cells"][0] == "Corvin Lathe" and figure.data
     assert {key for _, key in layers.choices} == {"all", "3", "9", "15"}
     assert {key for _, key in heads.choices} == {"all", "0", "1", "2"}
@@ -30,7 +30,7 @@ def test_no_view_of_an_answer_asks_the_model(session, host, model):
 
 
 def test_before_any_answer_the_tab_explains_itself(session):
-    intro, _, value, controls, *_ = attention.latest(session, "answer", "all", "all", 10)
+    intro, _, value, *_, controls, _, _, _, _ = attention.latest(session, "answer", "all", "all", 10)
     assert "kb-note" in intro and value == {} and controls.visible is False
 
 

@@ -128,3 +128,31 @@ def test_a_choice_is_kept_while_the_map_changes_and_goes_with_the_next_answer(he
     here.ask("What is the price of the Corvin Lathe?")
     expect(here.page.locator(LOCKED)).to_have_count(0)
     expect(facts(here).first).to_contain_text("2,480")
+
+
+def test_leaving_a_fact_out_shows_both_answers_and_keeps_the_table(here):
+    here.page.click(".kb-leave-out")
+    cards = here.page.locator(".kb-card")
+    expect(cards).to_have_count(2)
+    expect(cards.nth(0)).to_contain_text("Ingrid Solvang")
+    expect(cards.nth(1)).not_to_contain_text("Ingrid Solvang")
+    expect(here.page.locator(".kb-verdict")).to_be_visible()
+    here.page.locator("#kb-difference button").first.click()
+    expect(here.page.locator("#kb-difference-map .js-plotly-plot")).to_be_visible()
+    here.tab(0)
+    expect(here.cell(here.row_of("Halden Workshop", "director"), 2)).to_have_value("Ingrid Solvang")
+    assert here.bubbles().count() == 1
+
+
+def test_another_value_for_the_chosen_fact_is_asked_with_enter(here):
+    facts(here).nth(0).click()
+    box = here.page.locator(".kb-what-if input")
+    box.focus()
+    here.page.keyboard.press("Enter")
+    expect(here.page.locator("#kb-comparison")).to_contain_text("Type the other value")
+    box.fill("Priya Raman")
+    here.page.keyboard.press("Enter")
+    expect(here.page.locator(".kb-card mark").last).to_have_text("Priya Raman")
+    expect(here.page.locator(".kb-verdict")).to_contain_text("follows")
+    expect(here.ask(DIRECTOR)).to_contain_text("Ingrid Solvang")
+    expect(here.page.locator(".kb-card")).to_have_count(0)
