@@ -79,8 +79,17 @@ def table_view(facts: FactsPage) -> list:
 
 def attention_view(right: AttentionPage) -> list:
     """The outputs of handlers.attention.latest, in its order."""
-    shown = [right.explorer, *comparison_view(right), right.controls, right.layer, right.head, right.plot, right.note]
-    return [right.intro, right.turn, *shown]
+    return [right.turn, right.intro, right.explorer, *comparison_view(right), right.controls, *map_view(right)]
+
+
+def map_view(right: AttentionPage) -> list:
+    """The outputs of handlers.attention.draw, in its order."""
+    return [right.layer, right.head, right.plot, right.note, right.overview]
+
+
+def view_inputs(right: AttentionPage) -> list:
+    """What handlers.attention.View is made of, in its order."""
+    return [right.rows, right.layer, right.head, right.top_k]
 
 
 def comparison_view(right: AttentionPage) -> list:
@@ -125,7 +134,7 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
             **QUIET,
             **MODEL,
         )
-        shown = [session, right.rows, right.layer, right.head, right.top_k]
+        shown = [session, *view_inputs(right)]
         answered.then(attention.latest, shown, attention_view(right), **NOW)
 
     asking = {**NOW, "trigger_mode": "multiple"}
@@ -133,7 +142,7 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
     then_answer(left.ask.click(chat.accept, given, opened, **asking))
     then_answer(left.chips.pick(picked, [session, facts.table], opened, **asking))
     then_answer(left.chat.retry(chat.retry, [session, facts.table], opened, **asking))
-    shown = [session, right.rows, right.layer, right.head, right.top_k]
+    shown = [session, *view_inputs(right)]
     for event in (
         left.chat.undo(chat.undo, [session, left.question], opened, **NOW),
         left.chat.clear(chat.clear, session, opened, **NOW),
@@ -143,11 +152,13 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
 
 
 def _wire_attention(session: gr.State, right: AttentionPage, host: ModelHost) -> None:
-    given = [session, right.turn, right.rows, right.layer, right.head, right.top_k]
-    intro, _, *shown = attention_view(right)
-    right.turn.input(attention.pick_turn, given, [intro, *shown], **NOW)
-    for event in (right.rows.input, right.layer.input, right.head.input, right.top_k.release):
-        event(attention.draw, given, [right.plot, right.note], **NOW)
+    given, shown = [session, right.turn, *view_inputs(right)], map_view(right)
+    right.turn.input(attention.pick_turn, given, attention_view(right)[1:], **NOW)
+    right.rows.input(attention.draw, given, shown, **NOW)
+    right.top_k.release(attention.draw, given, shown, **NOW)
+    right.layer.input(attention.choose, given, shown, **NOW)
+    right.head.input(attention.choose, given, shown, **NOW)
+    right.overview.open(attention.open_cell, given, shown, **NOW)
 
     def ask_again(session: Session):
         yield from causal.answer(session, host)

@@ -64,6 +64,7 @@ class Session:
     lang: str = "en"
     seen_edits: dict[int, int] = field(default_factory=dict)  # row id -> number of the last edit taken over
     kb: Any = None  # kblam_core.KnowledgeBase of the last question; updated, not rebuilt
+    chose_head: bool = False  # the visitor picked a layer or head: new answers keep it
     change: Any = None  # app.causal.Change that waits to be asked
     views: int = 0  # how often the table was sent to the browser, which ignores one that arrives late
     lock: CopiedLock = field(default_factory=CopiedLock)

@@ -132,6 +132,14 @@ EN = {
     "what_if": "What if the value were",
     "what_if_hint": "another value",
     "what_if_ask": "Ask",
+    # overview
+    "overview": "All layers and heads",
+    "overview_hint": "Rows are layers with facts, columns heads; numbers are percent of all attention, mean over the answer's tokens. "
+    "Pick a cell to open it in the map above.",
+    "overview_cell": "layer {layer}, head {head}: {share}",
+    "overview_layer": "layer {layer}, all heads",
+    "share_table": "Share on the whole table",
+    "share_cited": "Share on the facts used",
     # causal check
     "no_value": "Type the other value first.",
     "same_value": "The fact holds this value already; type another one.",

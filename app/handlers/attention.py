@@ -2,83 +2,97 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import gradio as gr
 
 from app.explorer import explorer_value
 from app.figures import heatmap_figure, mean_mass
+from app.overview import head_choices, layer_choices, overview_value, strongest
 from app.render import literal, percent
 from app.session import Session, Turn
 from app.texts import say
-from kblam_core import Heatmap, Trace
+from kblam_core import Heatmap
 
 CAVEAT = "https://arxiv.org/abs/1902.10186"
 
 
-def latest(session: Session, rows: str, layer: str, head: str, top_k: float) -> tuple:
+class View(NamedTuple):
+    """What the controls of the heatmap hold, in the order of build.view_inputs."""
+
+    rows: str = "answer"
+    layer: str = "all"
+    head: str = "all"
+    top_k: float = 10
+
+
+def latest(session: Session, *view) -> tuple:
     """Show the newest answer. Returns the components of build.attention_view."""
     kept = session.traced()
     if not kept:
         text = say(session.lang, "attention_no_map" if session.turns else "attention_none")
-        hidden = gr.Column(visible=False)
-        return (_note(text), gr.Dropdown(visible=False), {}, *_no_comparison(), hidden, gr.skip(), gr.skip(), None, "")
+        return (gr.Dropdown(visible=False), *_nothing(text))
     choices = [(_title(number, turn), number) for number, turn in kept]
     turn = gr.Dropdown(choices=choices, value=kept[0][0], visible=len(kept) > 1)
-    return ("", turn, *_shown(session, kept[0][0], rows, layer, head, top_k))
+    return (turn, *_shown(session, kept[0][0], View(*view)))
 
 
-def pick_turn(session: Session, number: int | None, rows: str, layer: str, head: str, top_k: float) -> tuple:
+def pick_turn(session: Session, number: int | None, *view) -> tuple:
     """Show another kept answer. Returns build.attention_view without the dropdown of answers."""
     if _turn(session, number) is None:
-        return (
-            _note(say(session.lang, "attention_no_map")),
-            {},
-            *_no_comparison(),
-            gr.Column(visible=False),
-            gr.skip(),
-            gr.skip(),
-            None,
-            "",
-        )
-    return ("", *_shown(session, number, rows, layer, head, top_k))
+        return _nothing(say(session.lang, "attention_no_map"))
+    return _shown(session, number, View(*view))
 
 
-def draw(session: Session, number: int | None, rows: str, layer: str, head: str, top_k: float) -> tuple:
-    """(plot, note) of answer `number` for this choice of words, layer and head; "all" is the mean."""
-    turn = _turn(session, number)
+def choose(session: Session, number: int | None, *view) -> tuple:
+    """The visitor picked a layer or head, which the next answers keep. Returns build.map_view."""
+    session.chose_head = True
+    return draw(session, number, *view)
+
+
+def open_cell(session: Session, event: gr.EventData, number: int | None, *view) -> tuple:
+    """A cell of the overview was picked: show its layer and head. Returns build.map_view."""
+    data = event._data if isinstance(event._data, dict) else {}
+    return choose(session, number, *View(*view)._replace(layer=str(data.get("layer")), head=str(data.get("head"))))
+
+
+def draw(session: Session, number: int | None, *view) -> tuple:
+    """(layer, head, plot, note, overview) of answer `number` for this view; "all" is the mean."""
+    turn, lang = _turn(session, number), session.lang
     if turn is None:
-        return None, _note(say(session.lang, "attention_no_map"))
-    trace, lang = turn.answer.trace, session.lang
+        return gr.skip(), gr.skip(), None, _note(say(lang, "attention_no_map")), {}
+    asked, trace = View(*view), turn.answer.trace
+    layers = layer_choices(trace, lang)
+    layer = _known(asked.layer, layers)
+    heads = head_choices(turn, layer, lang)
+    head = _known(asked.head, heads)
     heatmap = trace.heatmap(
-        rows="question" if rows == "question" else "answer",
-        layer=_number(layer, trace.layers),
-        head=_number(head, range(trace.heads)),
-        top_k=int(top_k),
+        rows="question" if asked.rows == "question" else "answer",
+        layer=None if layer == "all" else int(layer),
+        head=None if head == "all" else int(head),
+        top_k=int(asked.top_k),
     )
-    return heatmap_figure(heatmap, turn.facts, rows=rows, lang=lang), _under(heatmap, lang)
-
-
-def layer_choices(trace: Trace, lang: str) -> list[tuple[str, str]]:
-    """Only layers with a KB branch, and the mean of all."""
-    return [(say(lang, "all_layers"), "all")] + [(str(layer), str(layer)) for layer in trace.layers]
-
-
-def head_choices(trace: Trace, lang: str) -> list[tuple[str, str]]:
-    return [(say(lang, "all_heads"), "all")] + [(str(head), str(head)) for head in range(trace.heads)]
-
-
-def _shown(session: Session, number: int, rows: str, layer: str, head: str, top_k: float) -> tuple:
-    turn = _turn(session, number)
-    trace = turn.answer.trace
-    layers, heads = layer_choices(trace, session.lang), head_choices(trace, session.lang)
-    layer, head = _known(layer, layers), _known(head, heads)
+    figure = heatmap_figure(heatmap, turn.facts, rows=asked.rows, lang=lang)
     return (
-        explorer_value(number, turn, session.lang),
-        *_no_comparison(),
-        gr.Column(visible=True),
         gr.Dropdown(choices=layers, value=layer),
         gr.Dropdown(choices=heads, value=head),
-        *draw(session, number, rows, layer, head, top_k),
+        figure,
+        _under(heatmap, lang),
+        overview_value(turn, layer, head, lang),
     )
+
+
+def _shown(session: Session, number: int, view: View) -> tuple:
+    turn = _turn(session, number)
+    if not session.chose_head:
+        layer, head = strongest(turn)
+        view = view._replace(layer=layer, head=head)
+    value = explorer_value(number, turn, session.lang)
+    return ("", value, *_no_comparison(), gr.Column(visible=True), *draw(session, number, *view))
+
+
+def _nothing(text: str) -> tuple:
+    return (_note(text), {}, *_no_comparison(), gr.Column(visible=False), gr.skip(), gr.skip(), None, "", {})
 
 
 def _no_comparison() -> tuple:
@@ -108,7 +122,3 @@ def _title(number: int, turn: Turn) -> str:
 
 def _known(value: object, choices: list[tuple[str, str]]) -> str:
     return str(value) if str(value) in {key for _, key in choices} else "all"
-
-
-def _number(value: object, allowed) -> int | None:
-    return next((number for number in allowed if str(number) == str(value)), None)

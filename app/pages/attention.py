@@ -1,4 +1,4 @@
-"""The attention tab: the explorer of one answer first, then its heatmap with layer and head."""
+"""The attention tab: the explorer of one answer first, then its heatmap, then the overview of all layers and heads."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class AttentionPage:
     top_k: gr.Slider
     plot: gr.Plot
     note: gr.HTML
+    overview: gr.HTML
 
 
 def attention_page() -> AttentionPage:
@@ -55,19 +56,12 @@ def attention_page() -> AttentionPage:
         difference_plot = gr.Plot(show_label=False, elem_id="kb-difference-map")
     with gr.Column(visible=False, elem_id="kb-attention-controls") as controls:
         with gr.Row():
-            rows = gr.Radio(
-                choices=["answer", "question"],
-                value="answer",
-                label=static("rows"),
-                min_width=230,
-                elem_id="kb-rows",
-            )
             layer = gr.Dropdown(
                 choices=["all"],
                 value="all",
                 label=static("layer"),
                 filterable=False,
-                min_width=90,
+                min_width=130,
                 elem_id="kb-layer",
             )
             head = gr.Dropdown(
@@ -75,10 +69,27 @@ def attention_page() -> AttentionPage:
                 value="all",
                 label=static("head"),
                 filterable=False,
-                min_width=90,
+                min_width=130,
                 elem_id="kb-head",
+            )
+            rows = gr.Radio(
+                choices=["answer", "question"],
+                value="answer",
+                label=static("rows"),
+                min_width=230,
+                elem_id="kb-rows",
             )
             top_k = gr.Slider(3, 50, value=TOP_K, step=1, label=static("top_k"), min_width=180, elem_id="kb-top-k")
         plot = gr.Plot(show_label=False, elem_id="kb-heatmap")
-    note = gr.HTML("", elem_id="kb-attention-note")
-    return AttentionPage(intro, turn, explorer, comparison, difference, difference_plot, controls, rows, layer, head, top_k, plot, note)
+        note = gr.HTML("", elem_id="kb-attention-note")
+        with gr.Accordion(static("overview"), open=False, elem_id="kb-overview-box"):
+            overview = gr.HTML(
+                {},
+                html_template='<div class="kb-overview"></div>',
+                js_on_load=script("overview.js"),
+                apply_default_css=False,
+                elem_id="kb-overview",
+            )
+    return AttentionPage(
+        intro, turn, explorer, comparison, difference, difference_plot, controls, rows, layer, head, top_k, plot, note, overview
+    )

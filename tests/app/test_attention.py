@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from app.handlers import attention, chat
+from app.overview import contributions, overview_value, strongest
 
 PRICE = "What is the price of the Corvin Lathe?"
 
@@ -16,21 +19,21 @@ def ask(session, host, question: str):
 def test_no_view_of_an_answer_asks_the_model(session, host, model):
     ask(session, host, PRICE)
     asked = len(model.asked)
-    _, turn, value, *_, layers, heads, figure, _ = attention.latest(session, "answer", "all", "all", 10)
+    turn, _, value, *_, layers, heads, figure, _, _ = attention.latest(session, "answer", "all", "all", 10)
     assert turn.visible is False and value["facts"][0]["cells"][0] == "Corvin Lathe" and figure.data
     assert {key for _, key in layers.choices} == {"all", "3", "9", "15"}
     assert {key for _, key in heads.choices} == {"all", "0", "1", "2"}
     for layer in ("all", "3", "15"):
         for head in ("all", "2"):
             for rows in ("answer", "question"):
-                figure, _ = attention.draw(session, 1, rows, layer, head, 5)
+                _, _, figure, _, _ = attention.draw(session, 1, rows, layer, head, 5)
                 assert figure.layout.title.text
     attention.pick_turn(session, 1, "question", "9", "2", 50)
     assert len(model.asked) == asked
 
 
 def test_before_any_answer_the_tab_explains_itself(session):
-    intro, _, value, *_, controls, _, _, _, _ = attention.latest(session, "answer", "all", "all", 10)
+    _, intro, value, _, _, _, controls, *_ = attention.latest(session, "answer", "all", "all", 10)
     assert "kb-note" in intro and value == {} and controls.visible is False
 
 
@@ -42,7 +45,7 @@ def test_an_answer_whose_map_is_gone_is_told(session):
 def test_with_two_answers_either_can_be_picked(session, host):
     ask(session, host, PRICE)
     ask(session, host, "Who is the director of Laurel House?")
-    _, turn, value, *_ = attention.latest(session, "answer", "all", "all", 10)
+    turn, _, value, *_ = attention.latest(session, "answer", "all", "all", 10)
     assert turn.visible and turn.value == 2 and value["facts"][0]["cells"][0] == "Laurel House"
     _, value, *_ = attention.pick_turn(session, 1, "answer", "all", "all", 10)
     assert value["turn"] == 1 and value["facts"][0]["cells"][0] == "Corvin Lathe"
@@ -50,5 +53,36 @@ def test_with_two_answers_either_can_be_picked(session, host):
 
 def test_the_map_says_the_tables_share_and_what_attention_does_not_show(session, host):
     ask(session, host, PRICE)
-    *_, note = attention.latest(session, "answer", "all", "all", 10)
+    *_, note, _ = attention.latest(session, "answer", "all", "all", 10)
     assert "&#37;" in note and "arxiv.org/abs/1902.10186" in note
+
+
+def test_the_strongest_head_is_shown_first_until_the_visitor_chooses(session, host):
+    turn = ask(session, host, PRICE)
+    layers, heads, figure, _, overview = attention.latest(session, "answer", "all", "all", 10)[-5:]
+    assert (layers.value, heads.value) == strongest(turn) == tuple(overview["chosen"])
+    shares = contributions(turn)
+    assert shares[turn.answer.trace.layers.index(int(layers.value)), int(heads.value)] == shares.max()
+    assert heads.choices[0][1] == "all" and heads.choices[1][1] == heads.value
+    assert f"layer {layers.value}, head {heads.value}" in figure.layout.title.text.replace("<br>", " ")
+    attention.choose(session, 1, "answer", "9", "all", 10)
+    ask(session, host, "Who is the director of Laurel House?")
+    layers, heads, *_ = attention.latest(session, "answer", "9", "all", 10)[-5:]
+    assert (layers.value, heads.value) == ("9", "all")
+
+
+def test_a_cell_of_the_overview_opens_its_layer_and_head(session, host):
+    ask(session, host, PRICE)
+    click = type("Click", (), {"_data": {"layer": "15", "head": "2"}})()
+    layers, heads, figure, _, overview = attention.open_cell(session, click, 1, "question", "all", "all", 10)
+    assert (layers.value, heads.value, overview["chosen"]) == ("15", "2", ["15", "2"])
+    assert "layer 15, head 2" in figure.layout.title.text.replace("<br>", " ")
+
+
+def test_the_overview_has_a_share_for_every_layer_and_head(session, host):
+    turn = ask(session, host, PRICE)
+    value = overview_value(turn, "all", "all", "en")
+    table, cited = (np.array(panel["shares"]) for panel in value["panels"])
+    assert table.shape == cited.shape == (3, 3) and (table >= cited).all()
+    refused = ask(session, host, "How old is the moon?")
+    assert len(overview_value(refused, "all", "all", "en")["panels"]) == 1

@@ -156,3 +156,24 @@ def test_another_value_for_the_chosen_fact_is_asked_with_enter(here):
     expect(here.page.locator(".kb-verdict")).to_contain_text("follows")
     expect(here.ask(DIRECTOR)).to_contain_text("Ingrid Solvang")
     expect(here.page.locator(".kb-card")).to_have_count(0)
+
+
+def test_a_cell_of_the_overview_opens_its_layer_and_head(here, model):
+    asked = len(model.asked)
+    here.page.locator("#kb-overview-box button").first.click()
+    matrix = here.page.locator(".kb-matrix")
+    expect(matrix).to_have_count(2)
+    expect(matrix.first.locator("td")).to_have_count(9)
+    pressed = matrix.first.locator('[aria-pressed="true"]')
+    expect(pressed).to_have_count(1)
+    matrix.first.get_by_label("layer 9, head 2").click()
+    expect(here.page.locator("#kb-heatmap .gtitle")).to_contain_text("layer 9, head 2")
+    expect(pressed).to_be_focused()
+    here.page.keyboard.press("ArrowLeft")
+    here.page.keyboard.press("Enter")
+    expect(here.page.locator("#kb-heatmap .gtitle")).to_contain_text("layer 9, head 1")
+    here.page.keyboard.press("ArrowLeft")
+    here.page.keyboard.press("ArrowLeft")
+    here.page.keyboard.press("Enter")
+    expect(here.page.locator("#kb-heatmap .gtitle")).to_contain_text("layer 9, mean of all heads")
+    assert len(model.asked) == asked
