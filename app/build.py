@@ -17,6 +17,7 @@ from app.samples import DEFAULT, SAMPLES
 from app.session import Session
 from app.texts import I18N, pick_language, say, static
 from app.theme import theme
+from kblam_core.trace import SCALES
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 NOW = {**QUIET, "queue": False}  # handlers that need no model never wait behind one
@@ -89,7 +90,7 @@ def map_view(right: AttentionPage) -> list:
 
 def view_inputs(right: AttentionPage) -> list:
     """What handlers.attention.View is made of, in its order."""
-    return [right.rows, right.layer, right.head, right.top_k]
+    return [right.rows, right.layer, right.head, right.top_k, right.scale, right.same]
 
 
 def comparison_view(right: AttentionPage) -> list:
@@ -154,8 +155,8 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
 def _wire_attention(session: gr.State, right: AttentionPage, host: ModelHost) -> None:
     given, shown = [session, right.turn, *view_inputs(right)], map_view(right)
     right.turn.input(attention.pick_turn, given, attention_view(right)[1:], **NOW)
-    right.rows.input(attention.draw, given, shown, **NOW)
-    right.top_k.release(attention.draw, given, shown, **NOW)
+    for event in (right.rows.input, right.scale.input, right.same.input, right.top_k.release):
+        event(attention.draw, given, shown, **NOW)
     right.layer.input(attention.choose, given, shown, **NOW)
     right.head.input(attention.choose, given, shown, **NOW)
     right.overview.open(attention.open_cell, given, shown, **NOW)
@@ -185,6 +186,7 @@ def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
             gr.Chatbot(placeholder=literal(say(lang, "chat_empty"))),
             gr.Dropdown(choices=[(say(lang, f"mode_{mode}"), mode) for mode in MODES]),
             gr.Radio(choices=[(say(lang, f"rows_{rows}"), rows) for rows in ("answer", "question")]),
+            gr.Dropdown(choices=[(say(lang, f"scale_{scale}"), scale) for scale in SCALES]),
             f'<p class="kb-note">{literal(say(lang, "attention_none"))}</p>',
             say(lang, "how_text", url=str(request.base_url)),
             *chat.banner(session, host),
@@ -194,6 +196,6 @@ def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
         return chat.banner(session, host)
 
     outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
-    outputs += [left.mode, right.rows, right.intro, how, left.banner, left.timer]
+    outputs += [left.mode, right.rows, right.scale, right.intro, how, left.banner, left.timer]
     blocks.load(start, session, outputs, **NOW)
     left.timer.tick(tick, session, [left.banner, left.timer], **NOW)

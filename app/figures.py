@@ -24,13 +24,15 @@ CHANGE_SCALE = [[0.0, "rgb(180, 83, 9)"], [0.5, "rgba(124, 135, 148, 0.08)"], [1
 DIFFERENT = 8  # facts in the difference map
 ROW_HEIGHT = 36
 LABEL_WIDTH = 26
+TITLE_WIDTH = 84
 
 
-def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, rows: str = "answer", lang: str = "en") -> go.Figure:
+def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, rows: str = "answer", fixed: bool = False, lang: str = "en") -> go.Figure:
     """Words left to right, facts top to bottom (most attended first), the last row all other facts.
 
     heatmap.weights: (tokens, shown facts + 1), each row a word's shares. heatmap.kb_mass: (tokens,), drawn as bars above.
     `facts` is the table that heatmap.facts indexes; it and `rows` go into layout.meta, by which the explorer knows a clicked cell.
+    fixed: the colours reach to heatmap.peak, the same for all layers and heads; else to the largest share of this map.
     """
     shares = np.asarray(heatmap.weights, dtype=np.float32).T  # (shown facts + 1, tokens)
     shown = [facts[index] for index in heatmap.facts]
@@ -38,7 +40,7 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, rows: str = "an
     words = [_word(token) for token in heatmap.tokens]
     columns = list(range(len(words)))
     mass = [float(share) for share in heatmap.kb_mass]
-    top = _top(shares[:-1])
+    top = _top(np.array([heatmap.peak]) if fixed else shares[:-1])
 
     figure = go.Figure()
     figure.add_bar(
@@ -54,7 +56,7 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, rows: str = "an
         **_cells(shares[:-1], words, [_hover(fact) for fact in shown], 0, top),
         colorscale=SCALE,
         colorbar={
-            "title": {"text": say(lang, "map_share"), "side": "right"},
+            "title": {"text": say(lang, f"scale_{heatmap.scale}"), "side": "right"},
             "tickformat": ".0%",
             "thickness": 10,
             "len": 0.8,
@@ -192,7 +194,7 @@ def mean_mass(heatmap: Heatmap) -> float:
 
 def _top(shares: np.ndarray) -> float:
     """The end of the colour range: the largest share, rounded up to a twentieth so that small changes keep the range."""
-    return max(0.05, float(np.ceil(shares.max() * 20) / 20)) if shares.size else 0.05
+    return max(0.05, min(1.0, float(np.ceil(shares.max() * 20) / 20))) if shares.size else 0.05
 
 
 def _bar_title(text: str) -> dict:
@@ -235,4 +237,8 @@ def _hover(fact: Triple) -> str:
 
 
 def _wrap_title(title: str) -> str:
-    return "<br>".join(_escape(line) for line in textwrap.wrap(title, 84)[:2])
+    """At most two lines, broken before the last " · " part where there is one."""
+    first, mark, last = title.rpartition(" · ")
+    parts = [title] if len(title) <= TITLE_WIDTH or not mark else [first, last]
+    lines = [line for part in parts for line in textwrap.wrap(part, TITLE_WIDTH)]
+    return "<br>".join(_escape(line) for line in lines[:2])

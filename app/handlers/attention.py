@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import gradio as gr
@@ -13,6 +14,7 @@ from app.render import literal, percent
 from app.session import Session, Turn
 from app.texts import say
 from kblam_core import Heatmap
+from kblam_core.trace import SCALES
 
 CAVEAT = "https://arxiv.org/abs/1902.10186"
 
@@ -24,6 +26,8 @@ class View(NamedTuple):
     layer: str = "all"
     head: str = "all"
     top_k: float = 10
+    scale: str = "raw"
+    same: bool = True
 
 
 def latest(session: Session, *view) -> tuple:
@@ -71,8 +75,10 @@ def draw(session: Session, number: int | None, *view) -> tuple:
         layer=None if layer == "all" else int(layer),
         head=None if head == "all" else int(head),
         top_k=int(asked.top_k),
+        scale=asked.scale if asked.scale in SCALES else "raw",
     )
-    figure = heatmap_figure(heatmap, turn.facts, rows=asked.rows, lang=lang)
+    heatmap = replace(heatmap, title=_map_title(asked.rows, layer, head, heatmap.scale, lang))
+    figure = heatmap_figure(heatmap, turn.facts, rows=asked.rows, fixed=asked.same, lang=lang)
     return (
         gr.Dropdown(choices=layers, value=layer),
         gr.Dropdown(choices=heads, value=head),
@@ -99,9 +105,17 @@ def _no_comparison() -> tuple:
     return "", gr.Accordion(visible=False), None
 
 
+def _map_title(rows: str, layer: str, head: str, scale: str, lang: str) -> str:
+    """Whose tokens, which layer and head or which mean, and what the numbers are shares of."""
+    layer = say(lang, "mean_layers") if layer == "all" else say(lang, "one_layer", layer=layer)
+    head = say(lang, "mean_heads") if head == "all" else say(lang, "one_head", head=head)
+    return f"{say(lang, 'map_question' if rows == 'question' else 'map_answer')} · {layer}, {head} · {say(lang, f'scale_{scale}')}"
+
+
 def _under(heatmap: Heatmap, lang: str) -> str:
     """What stands under the map: the table's share, and what attention does not say."""
-    text = literal(say(lang, "map_note", mass="{mass}")).replace(literal("{mass}"), f"<b>{percent(mean_mass(heatmap))}</b>")
+    told = say(lang, "map_note", mass="{mass}", scale=say(lang, f"scale_{heatmap.scale}_long"))
+    text = literal(told).replace(literal("{mass}"), f"<b>{percent(mean_mass(heatmap))}</b>")
     link = f'<a href="{CAVEAT}" target="_blank" rel="noopener">{literal(say(lang, "caveat_link"))}</a>'
     caveat = f"{literal(say(lang, 'caveat'))} ({link}); {literal(say(lang, 'caveat_test'))}"
     return f'<p class="kb-note">{text}</p><p class="kb-note">{caveat}</p>'

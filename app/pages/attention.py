@@ -41,6 +41,8 @@ class AttentionPage:
     layer: gr.Dropdown
     head: gr.Dropdown
     top_k: gr.Slider
+    scale: gr.Dropdown
+    same: gr.Checkbox
     plot: gr.Plot
     note: gr.HTML
     overview: gr.HTML
@@ -79,7 +81,17 @@ def attention_page() -> AttentionPage:
                 min_width=230,
                 elem_id="kb-rows",
             )
+        with gr.Row():
+            scale = gr.Dropdown(
+                choices=["raw", "table", "row"],
+                value="raw",
+                label=static("scale"),
+                filterable=False,
+                min_width=200,
+                elem_id="kb-scale",
+            )
             top_k = gr.Slider(3, 50, value=TOP_K, step=1, label=static("top_k"), min_width=180, elem_id="kb-top-k")
+            same = gr.Checkbox(True, label=static("same_colours"), min_width=180, elem_id="kb-same")
         plot = gr.Plot(show_label=False, elem_id="kb-heatmap")
         note = gr.HTML("", elem_id="kb-attention-note")
         with gr.Accordion(static("overview"), open=False, elem_id="kb-overview-box"):
@@ -91,5 +103,20 @@ def attention_page() -> AttentionPage:
                 elem_id="kb-overview",
             )
     return AttentionPage(
-        intro, turn, explorer, comparison, difference, difference_plot, controls, rows, layer, head, top_k, plot, note, overview
+        intro=intro,
+        turn=turn,
+        explorer=explorer,
+        comparison=comparison,
+        difference=difference,
+        difference_plot=difference_plot,
+        controls=controls,
+        rows=rows,
+        layer=layer,
+        head=head,
+        top_k=top_k,
+        scale=scale,
+        same=same,
+        plot=plot,
+        note=note,
+        overview=overview,
     )

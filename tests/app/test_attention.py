@@ -6,6 +6,7 @@ import numpy as np
 
 from app.handlers import attention, chat
 from app.overview import contributions, overview_value, strongest
+from app.render import percent
 
 PRICE = "What is the price of the Corvin Lathe?"
 
@@ -86,3 +87,33 @@ def test_the_overview_has_a_share_for_every_layer_and_head(session, host):
     assert table.shape == cited.shape == (3, 3) and (table >= cited).all()
     refused = ask(session, host, "How old is the moon?")
     assert len(overview_value(refused, "all", "all", "en")["panels"]) == 1
+
+
+def test_numbers_have_a_named_scale_and_one_colour_range_for_all_heads(session, host):
+    turn = ask(session, host, PRICE)
+    tops = {}
+    for scale, words in (("raw", "share of all attention"), ("table", "share within the table"), ("row", "each fact's largest")):
+        for layer, head in (("all", "all"), ("3", "1"), ("15", "2")):
+            *_, figure, note, _ = attention.draw(session, 1, "answer", layer, head, 10, scale, True)
+            cells, title = figure.data[1], figure.layout.title.text.replace("<br>", " ")
+            assert words in title and cells.colorbar.title.text in title
+            assert np.max(cells.z) <= cells.zmax
+            tops.setdefault(scale, set()).add(cells.zmax)
+    assert all(len(top) == 1 for top in tops.values())
+    *_, figure, note, _ = attention.draw(session, 1, "answer", "3", "1", 10, "raw", False)
+    assert figure.data[1].zmax <= min(tops["raw"])
+    mass = float(np.mean(turn.answer.trace.heatmap(layer=3, head=1).kb_mass))
+    assert percent(mass) in note  # the table's share is said whatever the scale
+
+
+def test_an_unknown_scale_is_drawn_as_shares_of_all(session, host):
+    ask(session, host, PRICE)
+    *_, figure, _, _ = attention.draw(session, 1, "answer", "all", "all", 10, "log", True)
+    assert "share of all attention" in figure.layout.title.text.replace("<br>", " ")
+
+
+def test_titles_are_in_the_visitors_language(session, host):
+    ask(session, host, PRICE)
+    session.lang = "ru"
+    *_, figure, _, _ = attention.draw(session, 1, "question", "3", "all", 10)
+    assert "слой 3, среднее по всем головам" in figure.layout.title.text.replace("<br>", " ")

@@ -177,3 +177,12 @@ def test_a_cell_of_the_overview_opens_its_layer_and_head(here, model):
     here.page.keyboard.press("Enter")
     expect(here.page.locator("#kb-heatmap .gtitle")).to_contain_text("layer 9, mean of all heads")
     assert len(model.asked) == asked
+
+
+def test_the_scale_is_a_visible_choice_named_in_the_title(here):
+    title = here.page.locator("#kb-heatmap .gtitle")
+    for words in ("share within the table", "relative to each fact's largest", "share of all attention"):
+        here.choose("#kb-scale", words)
+        expect(title).to_contain_text(words)
+    expect(here.page.locator("#kb-same input")).to_be_checked()
+    expect(here.page.locator("#kb-attention-note a")).to_have_attribute("href", "https://arxiv.org/abs/1902.10186")
