@@ -10,7 +10,7 @@ from tools.time_heatmap import times
 
 
 def test_a_large_heatmap_is_drawn_in_time():
-    assert min(times(repeats=5)) < 300  # the quickest: other programs may hold the machine up
+    assert min(worked for _, worked in times(repeats=5)) < 300
 
 
 def test_the_script_prints_the_time_and_needs_no_torch():
