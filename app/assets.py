@@ -12,4 +12,4 @@ def script(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-STYLE = FOLDER / "style.css"
+STYLES = [FOLDER / "style.css", FOLDER / "attention.css"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.assets import STYLE
-from app.handlers import api, attention, chat, completions, table
+from app.assets import STYLES
+from app.handlers import api, attention, causal, chat, completions, table
 from app.host import ModelHost
 from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
@@ -17,6 +17,7 @@ from app.samples import DEFAULT, SAMPLES
 from app.session import Session
 from app.texts import I18N, pick_language, say, static
 from app.theme import theme
+from kblam_core.trace import SCALES
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 NOW = {**QUIET, "queue": False}  # handlers that need no model never wait behind one
@@ -42,7 +43,7 @@ def build_app(host: ModelHost) -> gr.Blocks:
                     how = gr.Markdown("", elem_id="kb-how")
         _wire_table(session, facts, left)
         _wire_chat(session, facts, left, right, host)
-        _wire_attention(session, right)
+        _wire_attention(session, right, host)
         _wire_start(blocks, session, header, facts, left, right, how, host)
         gr.api(api.make_ask(host), api_name="ask", api_visibility="public", **MODEL)
     blocks.queue(max_size=MAX_WAITING)
@@ -54,7 +55,7 @@ def launch_options(host: ModelHost | None = None) -> dict[str, Any]:
     return {
         "app_kwargs": {"routes": completions.routes(host)} if host else None,
         "theme": theme(),
-        "css_paths": [STYLE],
+        "css_paths": STYLES,
         "i18n": I18N,
         "ssr_mode": False,
         "run_history": False,
@@ -80,7 +81,22 @@ def table_view(facts: FactsPage) -> list:
 
 def attention_view(right: AttentionPage) -> list:
     """The outputs of handlers.attention.latest, in its order."""
-    return [right.intro, right.controls, right.turn, right.layer, right.head, right.plot, right.note]
+    return [right.turn, right.intro, right.explorer, *comparison_view(right), right.controls, *map_view(right)]
+
+
+def map_view(right: AttentionPage) -> list:
+    """The outputs of handlers.attention.draw, in its order."""
+    return [right.layer, right.head, right.plot, right.note, right.overview]
+
+
+def view_inputs(right: AttentionPage) -> list:
+    """What handlers.attention.View is made of, in its order."""
+    return [right.rows, right.layer, right.head, right.top_k, right.scale, right.same]
+
+
+def comparison_view(right: AttentionPage) -> list:
+    """The outputs of handlers.causal, in its order."""
+    return [right.comparison, right.difference, right.difference_plot]
 
 
 def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
@@ -120,7 +136,7 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
             **QUIET,
             **MODEL,
         )
-        shown = [session, right.rows, right.layer, right.head, right.top_k]
+        shown = [session, *view_inputs(right)]
         answered.then(attention.latest, shown, attention_view(right), **NOW)
 
     asking = {**NOW, "trigger_mode": "multiple"}
@@ -128,7 +144,7 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
     then_answer(left.ask.click(chat.accept, given, opened, **asking))
     then_answer(left.chips.pick(picked, [session, facts.table], opened, **asking))
     then_answer(left.chat.retry(chat.retry, [session, facts.table], opened, **asking))
-    shown = [session, right.rows, right.layer, right.head, right.top_k]
+    shown = [session, *view_inputs(right)]
     for event in (
         left.chat.undo(chat.undo, [session, left.question], opened, **NOW),
         left.chat.clear(chat.clear, session, opened, **NOW),
@@ -137,11 +153,21 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
     left.stop.click(chat.stop, session, [left.chat, left.ask, left.stop], **NOW)
 
 
-def _wire_attention(session: gr.State, right: AttentionPage) -> None:
-    given = [session, right.turn, right.rows, right.layer, right.head, right.top_k]
-    for part in (right.turn, right.rows, right.layer, right.head):
-        part.input(attention.draw, given, [right.intro, right.plot, right.note], **NOW)
-    right.top_k.release(attention.draw, given, [right.intro, right.plot, right.note], **NOW)
+def _wire_attention(session: gr.State, right: AttentionPage, host: ModelHost) -> None:
+    given, shown = [session, right.turn, *view_inputs(right)], map_view(right)
+    right.turn.input(attention.pick_turn, given, attention_view(right)[1:], **NOW)
+    for event in (right.rows.input, right.scale.input, right.same.input, right.top_k.release):
+        event(attention.draw, given, shown, **NOW)
+    right.layer.input(attention.choose, given, shown, **NOW)
+    right.head.input(attention.choose, given, shown, **NOW)
+    right.overview.open(attention.open_cell, given, shown, **NOW)
+
+    def ask_again(session: Session):
+        yield from causal.answer(session, host)
+
+    compared = comparison_view(right)
+    noted = right.explorer.test(causal.accept, session, compared, trigger_mode="multiple", **NOW)
+    noted.then(ask_again, session, compared, trigger_mode="multiple", **QUIET, **MODEL)
 
 
 def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
@@ -161,6 +187,7 @@ def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
             gr.Chatbot(placeholder=literal(say(lang, "chat_empty"))),
             gr.Dropdown(choices=[(say(lang, f"mode_{mode}"), mode) for mode in MODES]),
             gr.Radio(choices=[(say(lang, f"rows_{rows}"), rows) for rows in ("answer", "question")]),
+            gr.Dropdown(choices=[(say(lang, f"scale_{scale}"), scale) for scale in SCALES]),
             f'<p class="kb-note">{literal(say(lang, "attention_none"))}</p>',
             say(lang, "how_text", url=str(request.base_url)),
             *chat.banner(session, host),
@@ -170,6 +197,6 @@ def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
         return chat.banner(session, host)
 
     outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
-    outputs += [left.mode, right.rows, right.intro, how, left.banner, left.timer]
+    outputs += [left.mode, right.rows, right.scale, right.intro, how, left.banner, left.timer]
     blocks.load(start, session, outputs, **NOW)
     left.timer.tick(tick, session, [left.banner, left.timer], **NOW)

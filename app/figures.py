@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.texts import say
-from kblam_core import Heatmap, Triple
+from kblam_core import Heatmap, Trace, Triple
 
 GREY = "#7c8794"  # readable on white and on black: figures do not follow the page's dark mode
 SCALE = [
@@ -20,15 +20,19 @@ SCALE = [
     [1.0, "rgba(13, 148, 136, 1.00)"],
 ]
 GREY_SCALE = [[0.0, "rgba(124, 135, 148, 0.06)"], [1.0, "rgba(124, 135, 148, 0.85)"]]
+CHANGE_SCALE = [[0.0, "rgb(180, 83, 9)"], [0.5, "rgba(124, 135, 148, 0.08)"], [1.0, "rgb(13, 148, 136)"]]
+DIFFERENT = 8  # facts in the difference map
 ROW_HEIGHT = 36
 LABEL_WIDTH = 26
+TITLE_WIDTH = 84
 
 
-def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en") -> go.Figure:
+def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, rows: str = "answer", fixed: bool = False, lang: str = "en") -> go.Figure:
     """Words left to right, facts top to bottom (most attended first), the last row all other facts.
 
     heatmap.weights: (tokens, shown facts + 1), each row a word's shares. heatmap.kb_mass: (tokens,), drawn as bars above.
-    `facts` is the table that heatmap.facts indexes.
+    `facts` is the table that heatmap.facts indexes; it and `rows` go into layout.meta, by which the explorer knows a clicked cell.
+    fixed: the colours reach to heatmap.peak, the same for all layers and heads; else to the largest share of this map.
     """
     shares = np.asarray(heatmap.weights, dtype=np.float32).T  # (shown facts + 1, tokens)
     shown = [facts[index] for index in heatmap.facts]
@@ -36,7 +40,7 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en
     words = [_word(token) for token in heatmap.tokens]
     columns = list(range(len(words)))
     mass = [float(share) for share in heatmap.kb_mass]
-    top = _top(shares[:-1])
+    top = _top(np.array([heatmap.peak]) if fixed else shares[:-1])
 
     figure = go.Figure()
     figure.add_bar(
@@ -52,7 +56,7 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en
         **_cells(shares[:-1], words, [_hover(fact) for fact in shown], 0, top),
         colorscale=SCALE,
         colorbar={
-            "title": {"text": say(lang, "map_share"), "side": "right"},
+            "title": {"text": say(lang, f"scale_{heatmap.scale}"), "side": "right"},
             "tickformat": ".0%",
             "thickness": 10,
             "len": 0.8,
@@ -76,6 +80,7 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en
             "pad": {"t": 24, "l": 8},
             "font": {"size": 13},
         },
+        meta={"rows": rows, "facts": [int(fact) for fact in heatmap.facts]},
         height=height,
         margin={"l": 8, "r": 8, "t": 76, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
@@ -107,6 +112,63 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, lang: str = "en
     return figure
 
 
+def difference_figure(
+    before: Trace | None, facts_before: Sequence[Triple], after: Trace | None, facts_after: Sequence[Triple], *, lang: str = "en"
+) -> go.Figure | None:
+    """What the question's tokens gave each fact more (teal) or less (amber) in the second answer; None when the tokens differ or
+    one answer has no trace.
+
+    Facts are matched by entity and property; a fact that one trace does not keep counts as unattended there.
+    """
+    if not before or not after or not before.question_tokens or before.question_tokens != after.question_tokens:
+        return None
+    given: dict[tuple[str, str], np.ndarray] = {}
+    hovers: dict[tuple[str, str], str] = {}
+    for sign, trace, facts in ((-1, before, facts_before), (1, after, facts_after)):
+        shares = trace.shares()[: len(trace.question_tokens)]  # (Tq, F + 2)
+        for place, fact in enumerate(trace.facts):
+            key = (facts[fact].entity, facts[fact].property)
+            given[key] = given.get(key, 0) + sign * shares[:, place]
+            hovers[key] = _hover(facts[fact])
+    keys = sorted(given, key=lambda key: -np.abs(given[key]).sum())[:DIFFERENT]
+    change = np.stack([given[key] for key in keys]) if keys else np.zeros((0, len(before.question_tokens)))  # (shown, Tq)
+    words = [_word(token) for token in before.question_tokens]
+    top = _top(np.abs(change))
+    cells = _cells(change, words, [hovers[key] for key in keys], 0, top)
+    figure = go.Figure()
+    figure.add_heatmap(
+        **{**cells, "zmin": -top},
+        colorscale=CHANGE_SCALE,
+        colorbar={
+            "title": {"text": say(lang, "difference_share"), "side": "right"},
+            "tickformat": "+.0%",
+            "thickness": 10,
+            "outlinewidth": 0,
+        },
+    )
+    axis = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True}
+    labels = [f"{_short(entity)}<br>{_short(name)}" for entity, name in keys]
+    figure.update_layout(
+        title={"text": _wrap_title(say(lang, "difference_title")), "x": 0, "pad": {"l": 8}, "font": {"size": 13}},
+        height=170 + ROW_HEIGHT * len(keys),
+        margin={"l": 8, "r": 8, "t": 64, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": GREY, "family": "system-ui, sans-serif", "size": 12},
+        xaxis={**axis, "tickvals": list(range(len(words))), "ticktext": words, "tickangle": -60},
+        yaxis={
+            **axis,
+            "tickvals": list(range(len(keys))),
+            "ticktext": labels,
+            "range": [len(keys) - 0.5, -0.5],
+            "tickfont": {"size": 11},
+        },
+        hoverlabel={"align": "left"},
+        dragmode=False,
+    )
+    return figure
+
+
 def _cells(shares: np.ndarray, words: list[str], names: list[str], first: int, top: float) -> dict:
     """The shared arguments of one heatmap trace; shares (rows, tokens), drawn from row `first` down."""
     return {
@@ -132,7 +194,7 @@ def mean_mass(heatmap: Heatmap) -> float:
 
 def _top(shares: np.ndarray) -> float:
     """The end of the colour range: the largest share, rounded up to a twentieth so that small changes keep the range."""
-    return max(0.05, float(np.ceil(shares.max() * 20) / 20)) if shares.size else 0.05
+    return max(0.05, min(1.0, float(np.ceil(shares.max() * 20) / 20))) if shares.size else 0.05
 
 
 def _bar_title(text: str) -> dict:
@@ -175,4 +237,8 @@ def _hover(fact: Triple) -> str:
 
 
 def _wrap_title(title: str) -> str:
-    return "<br>".join(_escape(line) for line in textwrap.wrap(title, 84)[:2])
+    """At most two lines, broken before the last " · " part where there is one."""
+    first, mark, last = title.rpartition(" · ")
+    parts = [title] if len(title) <= TITLE_WIDTH or not mark else [first, last]
+    lines = [line for part in parts for line in textwrap.wrap(part, TITLE_WIDTH)]
+    return "<br>".join(_escape(line) for line in lines[:2])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.draft import TableDraft
-from kblam_core import Answer, Triple
+from kblam_core import Answer, AskOptions, Triple
 
 MAX_QUESTION = 2_000  # characters; longer questions are kept in the box and refused in words
 KEPT_TRACES = 6  # answers whose attention stays in memory; older ones keep their facts and lose the map
@@ -45,6 +45,8 @@ class Turn:
     text: str = ""
     answer: Answer | None = None
     facts: list[Triple] = field(default_factory=list)  # the table as it was when asked: answer.sources index into it
+    options: AskOptions | None = None  # what it was asked with, to ask again in the same way
+    history: list[tuple[str, str]] = field(default_factory=list)
     encoding: tuple[int, int] | None = None  # (done, of) new facts, while a large table is encoded
     started: float = field(default_factory=time.monotonic)
 
@@ -63,6 +65,8 @@ class Session:
     lang: str = "en"
     seen_edits: dict[int, int] = field(default_factory=dict)  # row id -> number of the last edit taken over
     kb: Any = None  # kblam_core.KnowledgeBase of the last question; updated, not rebuilt
+    chose_head: bool = False  # the visitor picked a layer or head: new answers keep it
+    change: Any = None  # app.causal.Change that waits to be asked
     views: int = 0  # how often the table was sent to the browser, which ignores one that arrives late
     lock: CopiedLock = field(default_factory=CopiedLock)
 

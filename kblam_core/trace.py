@@ -13,17 +13,25 @@ import numpy as np
 from kblam_core.errors import InputError
 
 KEPT_FACTS = 50
+SCALES = ("raw", "table", "row")
+FAINT = 2e-3  # below this the table's share is float16 noise, and a share within it says nothing
 
 
 @dataclass(frozen=True)
 class Heatmap:
-    """weights (tokens, facts + 1): share of all attention; the last column is all other facts. kb_mass: table's share per token."""
+    """weights (tokens, facts + 1), the last column all other facts; kb_mass: the table's share of all attention per token.
+
+    scale: "raw", weights are shares of all attention; "table", of the attention on the table; "row", each fact's weights relative to
+    its largest. peak: the largest weight of a fact in the maps of all layers and heads at this scale, a colour range to compare them by.
+    """
 
     tokens: list[str]
     facts: list[int]
     weights: np.ndarray
     kb_mass: list[float]
     title: str
+    scale: str = "raw"
+    peak: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,11 +45,16 @@ class Trace:
     facts: list[int]
     weights: np.ndarray
 
-    def heatmap(self, *, rows: str = "answer", layer: int | None = None, head: int | None = None, top_k: int = 10) -> Heatmap:
+    def heatmap(
+        self, *, rows: str = "answer", layer: int | None = None, head: int | None = None, top_k: int = 10, scale: str = "raw"
+    ) -> Heatmap:
         """Tokens against the `top_k` facts that got most; layer and head None mean the mean over all of them.
 
-        Raises InputError for a layer without KB branch, a head that is not there, or other rows than "question" and "answer".
+        Raises InputError for a layer without KB branch, a head that is not there, other rows than "question" and "answer", or a scale
+        not in SCALES.
         """
+        if scale not in SCALES:
+            raise InputError(f"scale must be one of {', '.join(SCALES)}, got '{scale}'.")
         if rows not in ("question", "answer"):
             raise InputError(f"rows must be 'question' or 'answer', got '{rows}'.")
         if layer is not None and layer not in self.layers:
@@ -50,22 +63,46 @@ class Trace:
             raise InputError(f"Head {head} is not there: heads are 0 to {self.heads - 1}.")
         first = len(self.question_tokens)
         part = slice(0, first) if rows == "question" else slice(first, None)
-        weights = self.weights[:, :, part].astype(np.float32)  # (L, H, T, F + 2)
-        weights = weights.mean(0) if layer is None else weights[self.layers.index(layer)]
+        every = self.weights[:, :, part].astype(np.float32)  # (L, H, T, F + 2)
+        peak = 1.0
+        if scale != "row" and every.size and self.facts:
+            table = np.clip(1 - every[..., -1:], FAINT, None) if scale == "table" else 1.0
+            peak = min(1.0, float((every[..., : len(self.facts)] / table).max()))
+        weights = every.mean(0) if layer is None else every[self.layers.index(layer)]
         weights = weights.mean(0) if head is None else weights[head]  # (T, F + 2)
         order = np.argsort(-weights[:, : len(self.facts)].sum(0), kind="stable")[: max(1, top_k)]
         shown = weights[:, order]
         kb_mass = 1.0 - weights[:, -1]
         others = np.clip(kb_mass - shown.sum(1), 0, 1)
+        columns = np.concatenate([shown, others[:, None]], axis=1)  # (T, shown + 1)
+        if scale == "table":
+            columns = np.clip(columns / np.clip(kb_mass, FAINT, None)[:, None], 0, 1)
+        elif scale == "row" and len(columns):
+            columns = columns / np.clip(columns.max(0), 1e-9, None)
         return Heatmap(
             tokens=list(self.question_tokens if rows == "question" else self.answer_tokens),
             facts=[self.facts[number] for number in order],
-            weights=np.concatenate([shown, others[:, None]], axis=1),
+            weights=columns,
             kb_mass=[float(mass) for mass in np.clip(kb_mass, 0, 1)],
             title=f"Attention of the {rows}'s tokens on facts, "
             f"{'mean of all KB layers' if layer is None else f'layer {layer}'}, "
             f"{'mean of all heads' if head is None else f'head {head}'}",
+            scale=scale,
+            peak=peak,
         )
+
+    def shares(self) -> np.ndarray:
+        """(Tq + Ta, F + 2) float32: each token's shares, mean of all KB layers and heads; the last two are other facts and the text."""
+        return self.weights.astype(np.float32).mean((0, 1))
+
+    def head_shares(self, facts: list[int] | None = None) -> np.ndarray:
+        """(L, H) float32: the share each head gives to these facts, mean over the answer's tokens; None: to the whole table."""
+        answer = self.weights[:, :, len(self.question_tokens) :].astype(np.float32)  # (L, H, Ta, F + 2)
+        if not answer.shape[2]:
+            return np.zeros(answer.shape[:2], np.float32)
+        if facts is None:
+            return 1 - answer[..., -1].mean(2)
+        return answer[..., [place for place, fact in enumerate(self.facts) if fact in set(facts)]].sum(-1).mean(2)
 
 
 class TraceRecorder:

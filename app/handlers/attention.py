@@ -2,75 +2,131 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import gradio as gr
 
+from app.explorer import explorer_value
 from app.figures import heatmap_figure, mean_mass
-from app.render import fact_list, literal, percent
+from app.overview import head_choices, layer_choices, overview_value, strongest
+from app.render import literal, percent
 from app.session import Session, Turn
 from app.texts import say
-from kblam_core import Trace
+from kblam_core import Heatmap
+from kblam_core.trace import SCALES
 
-SHOWN = 5
+CAVEAT = "https://arxiv.org/abs/1902.10186"
 
 
-def latest(session: Session, rows: str, layer: str, head: str, top_k: float) -> tuple:
-    """Show the newest answer. Returns (intro, controls, turn, layer, head, plot, note), as build.ATTENTION_VIEW."""
+class View(NamedTuple):
+    """What the controls of the heatmap hold, in the order of build.view_inputs."""
+
+    rows: str = "answer"
+    layer: str = "all"
+    head: str = "all"
+    top_k: float = 10
+    scale: str = "raw"
+    same: bool = True
+
+
+def latest(session: Session, *view) -> tuple:
+    """Show the newest answer. Returns the components of build.attention_view."""
     kept = session.traced()
     if not kept:
         text = say(session.lang, "attention_no_map" if session.turns else "attention_none")
-        skips = (gr.skip(), gr.skip(), gr.skip(), None)
-        return (f'<p class="kb-note">{literal(text)}</p>', gr.Column(visible=False), *skips, "")
+        return (gr.Dropdown(visible=False), *_nothing(text))
     choices = [(_title(number, turn), number) for number, turn in kept]
-    number, turn = kept[0]
-    trace = turn.answer.trace
-    layers, heads = layer_choices(trace, session.lang), head_choices(trace, session.lang)
-    layer, head = _known(layer, layers), _known(head, heads)
-    intro, plot, note = draw(session, number, rows, layer, head, top_k)
+    turn = gr.Dropdown(choices=choices, value=kept[0][0], visible=len(kept) > 1)
+    return (turn, *_shown(session, kept[0][0], View(*view)))
+
+
+def pick_turn(session: Session, number: int | None, *view) -> tuple:
+    """Show another kept answer. Returns build.attention_view without the dropdown of answers."""
+    if _turn(session, number) is None:
+        return _nothing(say(session.lang, "attention_no_map"))
+    return _shown(session, number, View(*view))
+
+
+def choose(session: Session, number: int | None, *view) -> tuple:
+    """The visitor picked a layer or head, which the next answers keep. Returns build.map_view."""
+    session.chose_head = True
+    return draw(session, number, *view)
+
+
+def open_cell(session: Session, event: gr.EventData, number: int | None, *view) -> tuple:
+    """A cell of the overview was picked: show its layer and head. Returns build.map_view."""
+    data = event._data if isinstance(event._data, dict) else {}
+    return choose(session, number, *View(*view)._replace(layer=str(data.get("layer")), head=str(data.get("head"))))
+
+
+def draw(session: Session, number: int | None, *view) -> tuple:
+    """(layer, head, plot, note, overview) of answer `number` for this view; "all" is the mean."""
+    turn, lang = _turn(session, number), session.lang
+    if turn is None:
+        return gr.skip(), gr.skip(), None, _note(say(lang, "attention_no_map")), {}
+    asked, trace = View(*view), turn.answer.trace
+    layers = layer_choices(trace, lang)
+    layer = _known(asked.layer, layers)
+    heads = head_choices(turn, layer, lang)
+    head = _known(asked.head, heads)
+    heatmap = trace.heatmap(
+        rows="question" if asked.rows == "question" else "answer",
+        layer=None if layer == "all" else int(layer),
+        head=None if head == "all" else int(head),
+        top_k=int(asked.top_k),
+        scale=asked.scale if asked.scale in SCALES else "raw",
+    )
+    heatmap = replace(heatmap, title=_map_title(asked.rows, layer, head, heatmap.scale, lang))
+    figure = heatmap_figure(heatmap, turn.facts, rows=asked.rows, fixed=asked.same, lang=lang)
     return (
-        intro,
-        gr.Column(visible=True),
-        gr.Dropdown(choices=choices, value=number),
         gr.Dropdown(choices=layers, value=layer),
         gr.Dropdown(choices=heads, value=head),
-        plot,
-        note,
+        figure,
+        _under(heatmap, lang),
+        overview_value(turn, layer, head, lang),
     )
 
 
-def draw(session: Session, number: int | None, rows: str, layer: str, head: str, top_k: float) -> tuple:
-    """(intro, plot, note) of answer `number` for this choice of words, layer and head; "all" is the mean."""
-    turn = next((turn for kept, turn in session.traced() if kept == number), None)
-    if turn is None:
-        return f'<p class="kb-note">{literal(say(session.lang, "attention_no_map"))}</p>', None, ""
-    trace = turn.answer.trace
-    heatmap = trace.heatmap(
-        rows="question" if rows == "question" else "answer",
-        layer=_number(layer, trace.layers),
-        head=_number(head, range(trace.heads)),
-        top_k=int(top_k),
-    )
-    note = say(session.lang, "map_note", mass="{mass}")
-    note = literal(note).replace(literal("{mass}"), f"<b>{percent(mean_mass(heatmap))}</b>")
-    figure = heatmap_figure(heatmap, turn.facts, lang=session.lang)
-    return _intro(turn, session.lang), figure, f'<p class="kb-note">{note}</p>'
+def _shown(session: Session, number: int, view: View) -> tuple:
+    turn = _turn(session, number)
+    if not session.chose_head:
+        layer, head = strongest(turn)
+        view = view._replace(layer=layer, head=head)
+    value = explorer_value(number, turn, session.lang)
+    return ("", value, *_no_comparison(), gr.Column(visible=True), *draw(session, number, *view))
 
 
-def layer_choices(trace: Trace, lang: str) -> list[tuple[str, str]]:
-    """Only layers with a KB branch, and the mean of all."""
-    return [(say(lang, "all_layers"), "all")] + [(str(layer), str(layer)) for layer in trace.layers]
+def _nothing(text: str) -> tuple:
+    return (_note(text), {}, *_no_comparison(), gr.Column(visible=False), gr.skip(), gr.skip(), None, "", {})
 
 
-def head_choices(trace: Trace, lang: str) -> list[tuple[str, str]]:
-    return [(say(lang, "all_heads"), "all")] + [(str(head), str(head)) for head in range(trace.heads)]
+def _no_comparison() -> tuple:
+    return "", gr.Accordion(visible=False), None
 
 
-def _intro(turn: Turn, lang: str) -> str:
-    sources = turn.answer.sources or turn.answer.nearest
-    used = len(turn.answer.sources)
-    title = "nearest_facts" if not used else "fact_used" if used == 1 else "facts_used"
-    facts = fact_list(sources[:SHOWN], lang, shares=bool(turn.answer.sources))
-    question = f'<p class="kb-asked">{literal(turn.question)}</p>'
-    return f'<div class="kb-turn">{question}<p class="kb-label">{literal(say(lang, title))}</p>{facts}</div>'
+def _map_title(rows: str, layer: str, head: str, scale: str, lang: str) -> str:
+    """Whose tokens, which layer and head or which mean, and what the numbers are shares of."""
+    layer = say(lang, "mean_layers") if layer == "all" else say(lang, "one_layer", layer=layer)
+    head = say(lang, "mean_heads") if head == "all" else say(lang, "one_head", head=head)
+    return f"{say(lang, 'map_question' if rows == 'question' else 'map_answer')} · {layer}, {head} · {say(lang, f'scale_{scale}')}"
+
+
+def _under(heatmap: Heatmap, lang: str) -> str:
+    """What stands under the map: the table's share, and what attention does not say."""
+    told = say(lang, "map_note", mass="{mass}", scale=say(lang, f"scale_{heatmap.scale}_long"))
+    text = literal(told).replace(literal("{mass}"), f"<b>{percent(mean_mass(heatmap))}</b>")
+    link = f'<a href="{CAVEAT}" target="_blank" rel="noopener">{literal(say(lang, "caveat_link"))}</a>'
+    caveat = f"{literal(say(lang, 'caveat'))} ({link}); {literal(say(lang, 'caveat_test'))}"
+    return f'<p class="kb-note">{text}</p><p class="kb-note">{caveat}</p>'
+
+
+def _turn(session: Session, number: int | None) -> Turn | None:
+    return next((turn for kept, turn in session.traced() if kept == number), None)
+
+
+def _note(text: str) -> str:
+    return f'<p class="kb-note">{literal(text)}</p>'
 
 
 def _title(number: int, turn: Turn) -> str:
@@ -80,7 +136,3 @@ def _title(number: int, turn: Turn) -> str:
 
 def _known(value: object, choices: list[tuple[str, str]]) -> str:
     return str(value) if str(value) in {key for _, key in choices} else "all"
-
-
-def _number(value: object, allowed) -> int | None:
-    return next((number for number in allowed if str(number) == str(value)), None)

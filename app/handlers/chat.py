@@ -72,10 +72,10 @@ def _answer(session: Session, turn: Turn, host: ModelHost, mode: str, threshold:
         turn.state = "streaming"
     yield _redraw(session)
     turn.facts = session.draft.triples()
-    options = AskOptions(mode=mode, threshold=threshold, trace=True)
-    history = session.history()
+    turn.options = AskOptions(mode=mode, threshold=threshold, trace=True)
+    turn.history = session.history()
     drawn = 0.0
-    pieces = run(host.key, session.kb, turn.facts, turn.question, history, options)
+    pieces = run(host.key, session.kb, turn.facts, turn.question, turn.history, turn.options)
     try:
         session.kb = next(pieces)
         for piece in pieces:

@@ -89,7 +89,7 @@ class FakeKblam:
         return Answer(text, state != "answered", state, mass, 0.9 if used else 0.1, used, nearest, timing, trace)
 
     def _trace(self, question: str, text: str, kb, best: int) -> Trace:
-        asked, said = question.split(), text.split()
+        asked, said = re.findall(r"\s*\S+", question), re.findall(r"\s*\S+", text)
         facts = [best] + [index for index in range(len(kb)) if index != best][:11]
         generator = np.random.default_rng(0)
         shape = (len(self.kb_layers), self.num_heads, len(asked) + len(said), len(facts) + 2)

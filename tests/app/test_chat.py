@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from app.handlers import attention, chat
+from app.handlers import chat
 from app.host import ModelHost
 from app.session import MAX_QUESTION, Session
 from kblam_core import MissingWeightsError
@@ -133,26 +133,6 @@ def test_undo_during_an_answer_removes_it(session):
         if step == 2:
             session.take_back()
     assert session.turns == []
-
-
-def test_switching_layer_and_head_asks_the_model_nothing(session, host, model):
-    ask(session, host, "What is the price of the Corvin Lathe?")
-    asked = len(model.asked)
-    intro, _, _, layers, heads, figure, _ = attention.latest(session, "answer", "all", "all", 10)
-    assert "Corvin" in intro and figure.data
-    assert [key for _, key in layers.choices] == ["all", "3", "9", "15"]
-    assert [key for _, key in heads.choices] == ["all", "0", "1", "2"]
-    for layer in ("all", "3", "15"):
-        for head in ("all", "2"):
-            for rows in ("answer", "question"):
-                _, figure, _ = attention.draw(session, 1, rows, layer, head, 5)
-                assert figure.layout.title.text
-    assert len(model.asked) == asked
-
-
-def test_attention_before_any_answer_explains_itself(session):
-    intro, controls, *_ = attention.latest(session, "answer", "all", "all", 10)
-    assert "kb-note" in intro and controls.visible is False
 
 
 def test_options_reach_the_model(session, host, model):

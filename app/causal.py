@@ -1,0 +1,107 @@
+"""The causal check: one fact left out of a copy of the table, or given another value, and what the answer makes of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from app.render import fact_list, literal, percent
+from app.session import Turn
+from app.texts import say
+from kblam_core import Answer, InputError, Triple, clean_rows
+
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Change:
+    """A question asked again. row: the fact's place in turn.facts; value: what it holds instead, None when it is left out."""
+
+    turn: Turn
+    row: int
+    value: str | None = None
+
+    @property
+    def fact(self) -> Triple:
+        return self.turn.facts[self.row]
+
+    def facts(self) -> list[Triple]:
+        """A changed copy of the table as it was when asked."""
+        before, after = self.turn.facts[: self.row], self.turn.facts[self.row + 1 :]
+        return [*before, *([] if self.value is None else [Triple(self.fact.entity, self.fact.property, self.value)]), *after]
+
+
+def make_change(turn: Turn, row: int, value: str | None, lang: str) -> Change:
+    """The change for a visitor's wish. Raises InputError for a fact that is not there or a value that no cell may hold."""
+    if turn.answer is None or not 0 <= row < len(turn.facts):
+        raise InputError(say(lang, "attention_no_map"))
+    if value is None:
+        return Change(turn, row)
+    if not value.strip():
+        raise InputError(say(lang, "no_value"))
+    fact = turn.facts[row]
+    table = clean_rows([(fact.entity, fact.property, value)])
+    if not table.triples:
+        raise InputError(table.problems[0].message)
+    if table.triples[0].value == fact.value:
+        raise InputError(say(lang, "same_value"))
+    return Change(turn, row, table.triples[0].value)
+
+
+def verdict(change: Change, after: Answer) -> str:
+    """Key of the sentence that says what the second answer shows."""
+    before = change.turn.answer
+    if _plain(after.text) == _plain(before.text):
+        return "verdict_same"
+    if change.value is not None:
+        return "verdict_follows" if spans(after.text, change.value) else "verdict_changed"
+    return "verdict_changed" if after.state == "answered" else "verdict_gone"
+
+
+def comparison(change: Change, after: Answer, lang: str) -> str:
+    """Both answers side by side as HTML, with what the pair shows in a sentence."""
+    fact, gone = change.fact, change.value is None
+    told = f"{fact.entity} · {fact.property}"
+    title = say(lang, "without_fact", fact=told) if gone else say(lang, "with_value", fact=told, value=change.value)
+    left = _card(change.turn.answer, say(lang, "with_table"), fact.value, lang)
+    right = _card(after, title, change.value or fact.value, lang)
+    key = verdict(change, after)
+    head = (
+        f'<p class="kb-asked">{literal(change.turn.question)}</p><p class="kb-verdict kb-{key}" role="status">{literal(say(lang, key))}</p>'
+    )
+    foot = f'<p class="kb-note">{literal(say(lang, "table_unchanged"))}</p>'
+    return f'<div class="kb-compare">{head}<div class="kb-pair">{left}{right}</div>{foot}</div>'
+
+
+def spans(text: str, value: str) -> list[tuple[int, int]]:
+    """Where `value` stands in `text`, case and spacing aside."""
+    words = [re.escape(word) for word in value.split()]
+    return [match.span() for match in re.finditer(r"\s+".join(words), text, re.IGNORECASE)] if words else []
+
+
+def _card(answer: Answer, title: str, value: str, lang: str) -> str:
+    used = answer.sources[:SHOWN]
+    near = used or answer.nearest[:SHOWN]
+    label = "nearest_facts" if not used else "fact_used" if len(used) == 1 else "facts_used"
+    facts = f'<p class="kb-label">{literal(say(lang, label))}</p>{fact_list(near, lang, shares=bool(used))}' if near else ""
+    badge = ""
+    if answer.state != "answered":
+        kind = "refused" if answer.state == "refused" else "empty"
+        badge = f'<p class="kb-badge kb-badge-{kind}">{literal(say(lang, "refused" if kind == "refused" else "empty_table"))}</p>'
+    mass = say(lang, "mass", mass=percent(answer.kb_mass))
+    return (
+        f'<div class="kb-turn kb-card"><p class="kb-label">{literal(title)}</p>{badge}<p class="kb-text">{_marked(answer.text, value)}</p>'
+        f'{facts}<p class="kb-meta">{mass}</p></div>'
+    )
+
+
+def _marked(text: str, value: str) -> str:
+    parts, start = [], 0
+    for first, last in spans(text, value):
+        parts += [literal(text[start:first]), f"<mark>{literal(text[first:last])}</mark>"]
+        start = last
+    return "".join([*parts, literal(text[start:])])
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
