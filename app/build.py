@@ -13,7 +13,7 @@ from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
 from app.pages.facts import FactsPage, facts_page
 from app.render import literal
-from app.samples import DEFAULT, SAMPLES
+from app.samples import SAMPLES
 from app.session import Session
 from app.texts import I18N, pick_language, say, static
 from app.theme import theme
@@ -73,6 +73,8 @@ def table_view(facts: FactsPage) -> list:
         facts.place,
         facts.next,
         facts.undo,
+        facts.redo,
+        facts.kept,
         facts.search,
     ]
 
@@ -88,6 +90,8 @@ def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
     facts.table.op(table.operate, given, shown, **every)
     facts.add.click(table.add, given, shown, **every)
     facts.undo.click(table.undo, given, shown, **every)
+    facts.redo.click(table.redo, given, shown, **every)
+    facts.start_over.click(table.start_over, given, [*shown, facts.sample, left.chips], **every)
     facts.clear.click(table.clear, given, shown, **every)
     facts.previous.click(table.previous, given, shown, **every)
     facts.next.click(table.following, given, shown, **every)
@@ -144,11 +148,9 @@ def _wire_attention(session: gr.State, right: AttentionPage) -> None:
 
 
 def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
-    def start(session: Session, request: gr.Request) -> tuple:
+    def start(session: Session, kept: object, request: gr.Request) -> tuple:
         session.lang = lang = pick_language(request.headers.get("accept-language"))
-        *shown, chips = table.pick_sample(session, None, DEFAULT)
-        session.draft.forget_undo()
-        shown[7] = gr.Button(interactive=False)
+        *shown, sample, chips = table.begin(session, kept)
         samples = [(say(lang, f"sample_{key}"), key) for key in SAMPLES]
         title = f"<h1>{literal(say(lang, 'title'))}</h1><p>{literal(say(lang, 'lead'))}</p>"
         return (
@@ -156,7 +158,7 @@ def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
             title,
             *shown,
             chips,
-            gr.Dropdown(choices=samples, value=DEFAULT),
+            gr.Dropdown(choices=samples, value=sample),
             gr.Chatbot(placeholder=literal(say(lang, "chat_empty"))),
             gr.Dropdown(choices=[(say(lang, f"mode_{mode}"), mode) for mode in MODES]),
             gr.Radio(choices=[(say(lang, f"rows_{rows}"), rows) for rows in ("answer", "question")]),
@@ -170,5 +172,5 @@ def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
 
     outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
     outputs += [left.mode, right.rows, right.intro, how, left.banner, left.timer]
-    blocks.load(start, session, outputs, **NOW)
+    blocks.load(start, [session, facts.kept], outputs, **NOW)
     left.timer.tick(tick, session, [left.banner, left.timer], **NOW)

@@ -45,11 +45,13 @@ class Problem:
     """A remark on one row. row: 1-based data row, header not counted; 0 when it is about the whole table.
 
     kind: "empty_cell" | "duplicate" | "too_long" | "too_many_rows" | "extra_columns" | "encoding".
+    columns: the columns it is about (0 entity, 1 property, 2 value); empty when it is about the whole row or table.
     """
 
     row: int
     kind: str
     message: str
+    columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,11 @@ def clean_rows(rows: Iterable[Sequence[object]], *, max_rows: int = MAX_ROWS) ->
         long = [column for column, cell in zip(COLUMNS, cells, strict=True) if len(cell) > MAX_CELL]
         if missing:
             text = f"Row {number} has no {' and no '.join(missing)}, so it is left out. Fill the cell to use the row."
-            problems.append(Problem(number, "empty_cell", text))
+            problems.append(Problem(number, "empty_cell", text, _places(missing)))
             continue
         if long:
             text = f"Row {number}: the {long[0]} is longer than {MAX_CELL:,} characters, so the row is left out. Shorten it."
-            problems.append(Problem(number, "too_long", text))
+            problems.append(Problem(number, "too_long", text, _places(long)))
             continue
         used += 1
         triple = Triple(*cells)
@@ -93,12 +95,16 @@ def clean_rows(rows: Iterable[Sequence[object]], *, max_rows: int = MAX_ROWS) ->
         if key in kept:
             earlier, _ = kept.pop(key)
             text = f"Rows {earlier} and {number} both give the {triple.property} of {triple.entity}; row {number} wins."
-            problems.append(Problem(earlier, "duplicate", text))
+            problems.append(Problem(earlier, "duplicate", text, (0, 1)))
         kept[key] = (number, triple)
     if left_out:
         text = f"The table has {used + left_out:,} rows; the first {max_rows:,} are used and {left_out:,} are left out."
         problems.append(Problem(0, "too_many_rows", text))
     return Table([triple for _, triple in kept.values()], problems)
+
+
+def _places(names: list[str]) -> tuple[int, ...]:
+    return tuple(COLUMNS.index(name) for name in names)
 
 
 def read_table(path: str | Path, *, max_rows: int = MAX_ROWS) -> Table:

@@ -138,3 +138,52 @@ def test_another_sample_brings_its_own_questions(here):
     here.choose("#kb-sample", "Fantasy world")
     expect(here.cell(0, 0)).to_have_value("Kingdom of Orrin")
     expect(here.page.locator("#kb-examples")).to_contain_text("Ashmere Dragon")
+
+
+def test_a_copied_row_undo_and_redo(here):
+    count = here.rows().count()
+    here.rows().first.locator(".kb-duplicate").click()
+    expect(here.rows()).to_have_count(count + 1)
+    expect(here.cell(1, 0)).to_be_focused()
+    expect(here.cell(0, 0)).to_have_attribute("aria-invalid", "true")  # two rows give the same property
+    expect(here.cell(0, 2)).to_have_attribute("aria-invalid", "false")
+    here.page.click("#kb-undo")
+    expect(here.rows()).to_have_count(count)
+    here.page.click("#kb-redo")
+    expect(here.rows()).to_have_count(count + 1)
+    expect(here.page.locator("#kb-redo")).to_be_disabled()
+
+
+def test_an_unticked_fact_is_not_used(here):
+    here.rows().first.locator(".kb-include").uncheck()
+    expect(here.page.locator("#kb-status")).to_contain_text("1 left out")
+    expect(here.ask("Who is the director of the Halden Workshop?")).not_to_contain_text("Ingrid Solvang")
+    here.rows().first.locator(".kb-include").check()
+    expect(here.page.locator("#kb-status")).not_to_contain_text("left out")
+    expect(here.ask("Who is the director of the Halden Workshop?")).to_contain_text("Ingrid Solvang")
+
+
+def test_a_column_head_sorts_the_view(here):
+    first = here.cell(0, 0).input_value()
+    head = here.page.locator(".kb-sort").nth(2)
+    head.click()
+    expect(here.page.locator("th[aria-sort=ascending]")).to_have_count(1)
+    values = [here.cell(row, 2).input_value() for row in range(3)]
+    assert values == sorted(values, key=lambda text: (not text[0].isdigit(), text.casefold())) or values[0][0].isdigit()
+    head.press("Enter")
+    expect(here.page.locator("th[aria-sort=descending]")).to_have_count(1)
+    head.click()
+    expect(here.cell(0, 0)).to_have_value(first)
+
+
+def test_the_own_table_is_there_after_a_reload_and_only_for_this_visitor(here, visit, slow_url):
+    here.cell(0, 2).fill("Priya Raman")
+    here.cell(0, 2).blur()
+    here.page.wait_for_function("Object.keys(localStorage).some(key => key.includes('kblam-playground-draft'))")
+    here.page.reload()
+    expect(here.cell(0, 2)).to_have_value("Priya Raman")
+    expect(visit(slow_url).cell(0, 2)).to_have_value("Ingrid Solvang")
+    here.page.click("#kb-start-over")
+    expect(here.cell(0, 2)).to_have_value("Ingrid Solvang")
+    here.page.reload()
+    expect(here.cell(0, 2)).to_have_value("Ingrid Solvang")
