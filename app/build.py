@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.assets import STYLE
-from app.handlers import api, attention, chat, table
+from app.handlers import api, attention, chat, importing, table
 from app.host import ModelHost
 from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
@@ -98,8 +98,19 @@ def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
     # .change, not .input: pasting and autofill fire no .input
     facts.search.change(table.search, [*given, facts.search], shown, trigger_mode="always_last", **NOW)
     facts.sample.input(table.pick_sample, [*given, facts.sample], [*shown, left.chips], **NOW)
-    facts.upload.upload(table.import_file, [*given, facts.upload], shown, **NOW)
+    _wire_import(session, facts)
     facts.export.click(table.export, given, facts.download, **NOW)
+
+
+def _wire_import(session: gr.State, facts: FactsPage) -> None:
+    page, given, shown = facts.importing, [session, facts.table], table_view(facts)
+    choice = [page.layout, page.header, page.entity, page.property, page.value]
+    panel = [page.panel, page.intro, *choice, page.result]
+    facts.upload.upload(importing.import_file, [*given, facts.upload], [*shown, *panel], **NOW)
+    for part in choice:
+        part.input(importing.preview, [session, *choice], [page.intro, *choice[2:], page.result], trigger_mode="always_last", **NOW)
+    page.confirm.click(importing.confirm, [*given, *choice], [*shown, *panel], **NOW)
+    page.cancel.click(importing.cancel, session, panel, **NOW)
 
 
 def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, host: ModelHost) -> None:

@@ -10,6 +10,7 @@ print(kblam.ask(kb, "Who runs the Halden Workshop?").text)
 from typing import TYPE_CHECKING
 
 from kblam_core.errors import InputError, KblamError, MissingWeightsError, UnsupportedModelError
+from kblam_core.grid import Grid, read_grid
 from kblam_core.triples import (
     Problem,
     Table,
@@ -42,6 +43,7 @@ _LATER = {
 __all__ = [
     "Answer",
     "AskOptions",
+    "Grid",
     "Heatmap",
     "InputError",
     "Kblam",
@@ -57,6 +59,7 @@ __all__ = [
     "UnsupportedModelError",
     "clean_rows",
     "parse_table",
+    "read_grid",
     "read_table",
     "triples_to_csv",
     "write_table",

@@ -1,4 +1,4 @@
-"""Facts as triples (entity, property, value), and the tables people keep them in: CSV, TSV, JSON, JSON lines.
+"""Facts as triples (entity, property, value), and the tables people keep them in: CSV, TSV, JSON, JSON lines, XLSX.
 
 Reading never guesses silently: rows that cannot be used become `Problem`s beside the good triples; a file that cannot be
 understood at all raises InputError with what was found and what is needed. Microsoft's KBLaM JSON (name, description_type,
@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kblam_core.errors import InputError
-from kblam_core.table_format import COLUMNS, NEEDED, csv_rows, json_rows, short
+from kblam_core.spreadsheet import sheet_rows
+from kblam_core.table_format import COLUMNS, NEEDED, csv_rows, json_rows, picked_rows, short
 from kblam_core.textfile import clean_cell, decode_text, read_bytes, write_text
 
 MAX_ROWS = 20_000
 MAX_CELL = 2_000
-SUFFIXES = (".csv", ".tsv", ".json", ".jsonl")
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".xlsx")
+_NO = frozenset({"no", "false", "0"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Table:
-    """The usable triples of a table, in its order, and what was wrong with the rest."""
+    """The usable triples of a table, in its order, and what was wrong with the rest.
+
+    left_out: complete rows whose column "included" says no; they are no facts for the model.
+    """
 
     triples: list[Triple]
     problems: list[Problem]
+    left_out: tuple[Triple, ...] = ()
 
 
 def clean_rows(rows: Iterable[Sequence[object]], *, max_rows: int = MAX_ROWS) -> Table:
@@ -117,19 +123,26 @@ def parse_table(data: bytes, *, name: str, max_rows: int = MAX_ROWS) -> Table:
     """The same for content already in memory; `name` gives the suffix and stands in the messages."""
     suffix = Path(name).suffix.lower()
     if suffix not in (*SUFFIXES, "", ".txt"):
-        raise InputError(f"{name}: tables are read from .csv, .tsv, .json and .jsonl files. Save it as one of these.")
-    text, note = decode_text(data, name=name)
-    problems = [Problem(0, "encoding", note)] if note else []
-    looks_json = suffix in ("", ".txt") and text.lstrip()[0] in "[{"
-    if suffix in (".json", ".jsonl") or looks_json:
-        rows, extra = json_rows(text, name, lines=suffix == ".jsonl")
+        raise InputError(f"{name}: tables are read from .csv, .tsv, .json, .jsonl and .xlsx files. Save it as one of these.")
+    if suffix == ".xlsx":
+        note = None
+        rows, extra = picked_rows(sheet_rows(data, name), name)
     else:
-        rows, extra = csv_rows(text, name, tab_first=suffix == ".tsv")
+        text, note = decode_text(data, name=name)
+        looks_json = suffix in ("", ".txt") and text.lstrip()[0] in "[{"
+        if suffix in (".json", ".jsonl") or looks_json:
+            rows, extra = json_rows(text, name, lines=suffix == ".jsonl")
+        else:
+            rows, extra = csv_rows(text, name, tab_first=suffix == ".tsv")
+    problems = [Problem(0, "encoding", note)] if note else []
     if extra:
         names = ", ".join(short(column) for column in extra[:8])
         problems.append(Problem(0, "extra_columns", f"{name}: ignored the extra columns {names}; only {NEEDED} are used."))
-    table = clean_rows(rows, max_rows=max_rows)
-    return Table(table.triples, problems + table.problems)
+    unticked = [len(row) > 3 and clean_cell(row[3]).casefold() in _NO for row in rows]
+    left_out = clean_rows([row for row, off in zip(rows, unticked, strict=True) if off], max_rows=max_rows).triples
+    # An empty line in its place keeps the row numbers in the problems right.
+    table = clean_rows([() if off else row for row, off in zip(rows, unticked, strict=True)], max_rows=max_rows)
+    return Table(table.triples, problems + table.problems, tuple(left_out))
 
 
 def triples_to_csv(triples: Iterable[Triple]) -> str:

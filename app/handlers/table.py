@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import io
-import logging
 import time
-from pathlib import Path
 
 import gradio as gr
 
@@ -17,9 +15,8 @@ from app.render import literal
 from app.samples import DEFAULT, SAMPLES
 from app.session import Session
 from app.texts import plural, say
-from kblam_core import InputError, KblamError, clean_rows, parse_table, triples_to_csv
+from kblam_core import clean_rows, triples_to_csv
 
-log = logging.getLogger("app")
 COLUMNS = ("entity", "property", "value")
 LABELS = (*COLUMNS, "delete_row", "duplicate_row", "include_row", "include_all", "sort_by")
 SHOWN_PROBLEMS = 5
@@ -216,30 +213,6 @@ def questions(session: Session) -> dict:
 
 
 @changing
-def import_file(session: Session, value: object, path: str | None) -> tuple:
-    """Read a file into the table. A file that cannot be read leaves the table alone and says why."""
-    if not path:
-        return view(session)
-    lang, file = session.lang, Path(path)
-    try:
-        table = parse_table(file.read_bytes(), name=file.name)
-        if not table.triples:
-            raise InputError(say(lang, "import_nothing", name=file.name))
-    except KblamError as error:
-        return view(session, message=_alert(lang, "import_failed", [str(error)]))
-    except Exception:
-        log.exception("The import failed")
-        return view(session, message=_alert(lang, "import_failed", [say(lang, "generic_error")]))
-    finally:
-        file.unlink(missing_ok=True)
-    session.draft.replace([(fact.entity, fact.property, fact.value) for fact in table.triples])
-    facts = plural(lang, "fact", len(table.triples))
-    key = "imported_partly" if table.problems else "imported"
-    remarks = [problem.message for problem in table.problems]
-    return view(session, message=_alert(lang, key, remarks, facts=facts, name=file.name))
-
-
-@changing
 def export(session: Session, value: object) -> dict:
     """The usable facts as a CSV for the browser to save; with a column "included" as soon as a row is left out."""
     draft = session.draft
@@ -303,7 +276,8 @@ def _problems(session: Session, message: str) -> str:
     return f'<div class="kb-problems" role="status">{head}{_list(remarks, session.lang)}</div>'
 
 
-def _alert(lang: str, key: str, remarks: list[str], **values: object) -> str:
+def alert(lang: str, key: str, remarks: list[str], **values: object) -> str:
+    """A sentence with remarks below it, for `view(message=...)`."""
     return f"<p><b>{literal(say(lang, key, **values))}</b></p>{_list(remarks, lang)}"
 
 

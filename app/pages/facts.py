@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app.assets import script
+from app.pages.importing import ImportPage, import_page
 from app.texts import static
 
 TABLE = """
@@ -19,7 +20,7 @@ TABLE = """
 <th scope="col"><button type="button" class="kb-sort" data-label="value"></button></th><td></td></tr></thead>
 <tbody></tbody></table><p class="kb-table-note" hidden></p></div>
 """
-SUFFIXES = [".csv", ".tsv", ".json", ".jsonl"]
+SUFFIXES = [".csv", ".tsv", ".json", ".jsonl", ".xlsx"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class FactsPage:
     export: gr.Button
     download: gr.HTML
     kept: gr.BrowserState
+    importing: ImportPage
 
 
 def facts_page() -> FactsPage:
@@ -58,6 +60,7 @@ def facts_page() -> FactsPage:
             max_lines=1,
             elem_id="kb-search",
         )
+    importing = import_page()
     status = gr.HTML("", elem_id="kb-status")
     table = gr.HTML(
         {"rows": []},
@@ -101,4 +104,5 @@ def facts_page() -> FactsPage:
         export,
         download,
         kept,
+        importing,
     )

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.handlers import api, table
+from app.handlers import api, importing, table
 from app.samples import SAMPLES
 from kblam_core import InputError, parse_table
 
@@ -21,7 +21,7 @@ def op(session, **data) -> tuple:
 def imported(session, tmp_path, name: str, data: bytes) -> str:
     path = tmp_path / name
     path.write_bytes(data)
-    return html.unescape(table.import_file(session, None, str(path))[PROBLEMS])
+    return html.unescape(importing.import_file(session, None, str(path))[PROBLEMS])
 
 
 def test_the_view_shows_rows_numbers_and_marks(session):
@@ -62,7 +62,8 @@ def test_import_replaces_the_table_and_undo_brings_it_back(session, tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "word"),
     [
-        ("other.csv", b"name,price\nA,3\n", "name"),
+        ("other.csv", b"name\nA\n", "name"),
+        ("book.xlsx", b"PK\x03\x04 no book", "Excel"),
         ("quote.csv", b'entity,property,value\nA,"b,c\n', "quote"),
         ("empty.csv", b"", "empty"),
         ("list.json", b"[1, 2", "JSON"),

@@ -32,11 +32,36 @@ def test_import_then_export_gives_the_same_facts(here, tmp_path):
 
 def test_a_wrong_file_is_explained_and_the_table_stays(here, tmp_path):
     file = tmp_path / "prices.csv"
-    file.write_text("name,price\nA,3\n", encoding="utf-8")
+    file.write_text("price\n3\n", encoding="utf-8")
     here.upload(file)
     expect(here.page.locator("#kb-problems")).to_contain_text("not imported")
     expect(here.page.locator("#kb-problems")).to_contain_text("price")
     expect(here.cell(0, 0)).to_have_value("Halden Workshop")
+
+
+def test_a_file_with_other_columns_is_previewed_and_mapped(here, tmp_path):
+    file = tmp_path / "prices.csv"
+    file.write_text(f'name,price,maker\n"Lamp {NASTY}",3 euros,Ida\nDesk,,Olaf\n', encoding="utf-8")
+    here.upload(file)
+    panel = here.page.locator("#kb-import-panel")
+    expect(panel).to_contain_text("Which column is which?")
+    expect(panel).to_contain_text("This gives 3 facts")  # guessed: one entity a row
+    expect(panel).to_contain_text(NASTY)
+    here.page.get_by_label("one fact a row").check()
+    expect(panel).to_contain_text("This gives 1 fact")
+    here.choose("#kb-import-value", "price")
+    expect(panel).to_contain_text("three different columns")
+    expect(here.page.get_by_role("option")).to_have_count(0)
+    here.choose("#kb-import-property", "maker")
+    expect(panel).to_contain_text("This gives 1 fact")
+    expect(here.cell(0, 0)).to_have_value("Halden Workshop")
+    here.page.click("#kb-import-cancel")
+    expect(panel).to_be_hidden()
+    here.upload(file)
+    here.page.click("#kb-import-confirm")
+    expect(here.rows()).to_have_count(3)
+    expect(panel).to_be_hidden()
+    expect(here.ask("What is the maker of the Desk?")).to_contain_text("Olaf")
 
 
 def test_add_fill_and_delete_rows(here):
