@@ -65,6 +65,7 @@ EN = {
     "sample": "Sample table",
     "sample_workshop": "Workshop",
     "sample_clinic": "Clinic (invented drugs)",
+    "sample_catalogue": "Product catalogue",
     "sample_museum": "Museum guide",
     "sample_fantasy": "Fantasy world",
     "add": "Add a fact",

@@ -62,6 +62,7 @@ RU = {
     "sample": "Пример таблицы",
     "sample_workshop": "Мастерская",
     "sample_clinic": "Клиника (лекарства выдуманы)",
+    "sample_catalogue": "Каталог товаров",
     "sample_museum": "Музей",
     "sample_fantasy": "Сказочный мир",
     "add": "Добавить факт",
