@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app.assets import STYLE
-from app.handlers import api, attention, chat, importing, table
+from app.handlers import api, attention, chat, importing, share, table
 from app.host import ModelHost
+from app.link import read_link
 from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
 from app.pages.facts import FactsPage, facts_page
+from app.pages.share import SharePage, share_page
 from app.render import literal
 from app.samples import SAMPLES
 from app.session import Session
 from app.texts import I18N, pick_language, say, static
 from app.theme import theme
+from kblam_core import InputError
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 NOW = {**QUIET, "queue": False}  # handlers that need no model never wait behind one
@@ -33,6 +37,7 @@ def build_app(host: ModelHost) -> gr.Blocks:
         with gr.Row(elem_id="kb-columns"):
             with gr.Column(scale=5, min_width=340, elem_id="kb-left"):
                 left = chat_page()
+                sharing = share_page()
             with gr.Column(scale=6, min_width=340, elem_id="kb-right"), gr.Tabs(elem_id="kb-tabs"):
                 with gr.Tab(static("facts"), id="facts"):
                     facts = facts_page()
@@ -41,9 +46,10 @@ def build_app(host: ModelHost) -> gr.Blocks:
                 with gr.Tab(static("how"), id="how"):
                     how = gr.Markdown("", elem_id="kb-how")
         _wire_table(session, facts, left)
-        _wire_chat(session, facts, left, right, host)
+        _wire_chat(session, facts, left, right, sharing, host)
+        _wire_share(session, facts, left, sharing)
         _wire_attention(session, right)
-        _wire_start(blocks, session, header, facts, left, right, how, host)
+        _wire_start(blocks, session, header, facts, left, right, sharing, how, host)
         gr.api(api.make_ask(host), api_name="ask", api_visibility="public", **MODEL)
     blocks.queue(max_size=MAX_WAITING)
     return blocks
@@ -113,7 +119,7 @@ def _wire_import(session: gr.State, facts: FactsPage) -> None:
     page.cancel.click(importing.cancel, session, panel, **NOW)
 
 
-def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, host: ModelHost) -> None:
+def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, sharing: SharePage, host: ModelHost) -> None:
     opened = [left.chat, left.question, left.notice, left.ask, left.stop]
     given = [session, facts.table, left.question]
 
@@ -136,6 +142,7 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
         )
         shown = [session, right.rows, right.layer, right.head, right.top_k]
         answered.then(attention.latest, shown, attention_view(right), **NOW)
+        answered.then(share.answers, session, sharing.turn, **NOW)
 
     asking = {**NOW, "trigger_mode": "multiple"}
     then_answer(left.question.submit(chat.accept, given, opened, **asking))
@@ -148,7 +155,15 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
         left.chat.clear(chat.clear, session, opened, **NOW),
     ):
         event.then(attention.latest, shown, attention_view(right), **NOW)
+        event.then(share.answers, session, sharing.turn, **NOW)
     left.stop.click(chat.stop, session, [left.chat, left.ask, left.stop], **NOW)
+
+
+def _wire_share(session: gr.State, facts: FactsPage, left: ChatPage, sharing: SharePage) -> None:
+    for kind, button in sharing.save.items():
+        button.click(partial(share.save, kind=kind), [session, sharing.turn], [sharing.download, sharing.notice], **NOW)
+    given = [session, facts.table, left.question, left.mode, left.threshold]
+    sharing.copy.click(share.link, given, [sharing.link, sharing.notice], **NOW)
 
 
 def _wire_attention(session: gr.State, right: AttentionPage) -> None:
@@ -158,20 +173,30 @@ def _wire_attention(session: gr.State, right: AttentionPage) -> None:
     right.top_k.release(attention.draw, given, [right.intro, right.plot, right.note], **NOW)
 
 
-def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
-    def start(session: Session, kept: object, request: gr.Request) -> tuple:
+def _wire_start(blocks, session, header, facts, left, right, sharing, how, host) -> None:
+    def start(session: Session, kept: object, fragment: object, request: gr.Request) -> tuple:
         session.lang = lang = pick_language(request.headers.get("accept-language"))
-        *shown, sample, chips = table.begin(session, kept)
+        table.begin(session, kept)
+        shared, problem = None, ""
+        try:
+            shared = read_link(fragment)
+        except InputError as error:
+            problem = chat.notice(str(error))
+        if shared:
+            share.restore(session, shared)
         samples = [(say(lang, f"sample_{key}"), key) for key in SAMPLES]
         title = f"<h1>{literal(say(lang, 'title'))}</h1><p>{literal(say(lang, 'lead'))}</p>"
         return (
             session,
             title,
-            *shown,
-            chips,
-            gr.Dropdown(choices=samples, value=sample),
+            *table.view(session),
+            table.questions(session),
+            gr.Dropdown(choices=samples, value=session.sample),
             gr.Chatbot(placeholder=literal(say(lang, "chat_empty"))),
-            gr.Dropdown(choices=[(say(lang, f"mode_{mode}"), mode) for mode in MODES]),
+            gr.Dropdown(choices=[(say(lang, f"mode_{mode}"), mode) for mode in MODES], value=shared.mode if shared else MODES[0]),
+            shared.threshold if shared else gr.skip(),
+            shared.question if shared else gr.skip(),
+            problem,
             gr.Radio(choices=[(say(lang, f"rows_{rows}"), rows) for rows in ("answer", "question")]),
             f'<p class="kb-note">{literal(say(lang, "attention_none"))}</p>',
             say(lang, "how_text", url=str(request.base_url)),
@@ -181,7 +206,10 @@ def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
     def tick(session: Session) -> tuple:
         return chat.banner(session, host)
 
+    # From the first edit on the browser's own draft is what a reload is to show, not the link's table.
+    facts.kept.change(None, js="() => location.hash.startsWith('#kblam=') && history.replaceState(null, '', location.pathname)", **NOW)
     outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
-    outputs += [left.mode, right.rows, right.intro, how, left.banner, left.timer]
-    blocks.load(start, [session, facts.kept], outputs, **NOW)
+    outputs += [left.mode, left.threshold, left.question, left.notice, right.rows, right.intro, how, left.banner, left.timer]
+    # A link's content stands behind the "#", which only the browser sees.
+    blocks.load(start, [session, facts.kept, sharing.fragment], outputs, js="(session, kept, _) => [session, kept, location.hash]", **NOW)
     left.timer.tick(tick, session, [left.banner, left.timer], **NOW)

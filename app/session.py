@@ -44,6 +44,8 @@ class Turn:
     text: str = ""
     answer: Answer | None = None
     facts: list[Triple] = field(default_factory=list)  # the table as it was when asked: answer.sources index into it
+    mode: str = "kblam"
+    threshold: float = 0.0
     encoding: tuple[int, int] | None = None  # (done, of) new facts, while a large table is encoded
     started: float = field(default_factory=time.monotonic)
 

@@ -71,7 +71,7 @@ def _answer(session: Session, turn: Turn, host: ModelHost, mode: str, threshold:
     if turn.open:
         turn.state = "streaming"
     yield _redraw(session)
-    turn.facts = session.draft.triples()
+    turn.facts, turn.mode, turn.threshold = session.draft.triples(), mode, threshold
     options = AskOptions(mode=mode, threshold=threshold, trace=True)
     history = session.history()
     drawn = 0.0

@@ -95,18 +95,17 @@ def view(session: Session, *, focus: int | None = None, message: str = "") -> tu
     )
 
 
-def begin(session: Session, kept: object) -> tuple:
-    """The table of a new page: the draft that this browser kept, else the sample. Returns (*view, sample, questions)."""
+def begin(session: Session, kept: object) -> None:
+    """The table of a new page: the draft that this browser kept, else the sample."""
     own = kept_rows(kept)
     sample = kept.get("sample") if isinstance(kept, dict) else DEFAULT
     session.sample = sample if isinstance(sample, str) and sample in SAMPLES else DEFAULT
     if own is None:
-        _put_sample(session, session.sample)
+        put_sample(session, session.sample)
     else:
         session.draft.replace(own)
     session.draft.forget_undo()
     session.kept_version = session.draft.version  # it is there already, or needs no keeping
-    return (*view(session), session.sample, questions(session))
 
 
 def keep(session: Session) -> object:
@@ -164,7 +163,7 @@ def redo(session: Session, value: object) -> tuple:
 @changing
 def start_over(session: Session, value: object) -> tuple:
     """The last chosen sample as it was at first; undo brings the own table back. Also returns its questions."""
-    _put_sample(session, session.sample or DEFAULT)
+    put_sample(session, session.sample or DEFAULT)
     return (*view(session), gr.update(value=session.sample), questions(session))
 
 
@@ -197,11 +196,12 @@ def following(session: Session, value: object) -> tuple:
 def pick_sample(session: Session, value: object, key: str) -> tuple:
     """Put a sample table in place (undo brings the old one back); also returns its questions to click."""
     if key in SAMPLES:
-        _put_sample(session, key)
+        put_sample(session, key)
     return (*view(session), questions(session))
 
 
-def _put_sample(session: Session, key: str) -> None:
+def put_sample(session: Session, key: str) -> None:
+    """Put a sample in place of the table; undo brings the old one back."""
     session.sample = key
     session.draft.replace([(fact.entity, fact.property, fact.value) for fact in SAMPLES[key].triples()])
 
