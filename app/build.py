@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from app.assets import STYLE
-from app.handlers import api, attention, chat, importing, share, table
+from app.handlers import api, attention, chat, compare, importing, share, table
 from app.host import ModelHost
 from app.link import read_link
 from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
+from app.pages.compare import ComparePage, compare_page
 from app.pages.facts import FactsPage, facts_page
 from app.pages.share import SharePage, share_page
 from app.render import literal
@@ -43,11 +44,14 @@ def build_app(host: ModelHost) -> gr.Blocks:
                     facts = facts_page()
                 with gr.Tab(static("attention"), id="attention"):
                     right = attention_page()
+                with gr.Tab(static("compare"), id="compare"):
+                    comparing = compare_page()
                 with gr.Tab(static("how"), id="how"):
                     how = gr.Markdown("", elem_id="kb-how")
         _wire_table(session, facts, left)
         _wire_chat(session, facts, left, right, sharing, host)
         _wire_share(session, facts, left, sharing)
+        _wire_compare(session, facts, left, comparing, host)
         _wire_attention(session, right)
         _wire_start(blocks, session, header, facts, left, right, sharing, how, host)
         gr.api(api.make_ask(host), api_name="ask", api_visibility="public", **MODEL)
@@ -164,6 +168,17 @@ def _wire_share(session: gr.State, facts: FactsPage, left: ChatPage, sharing: Sh
         button.click(partial(share.save, kind=kind), [session, sharing.turn], [sharing.download, sharing.notice], **NOW)
     given = [session, facts.table, left.question, left.mode, left.threshold]
     sharing.copy.click(share.link, given, [sharing.link, sharing.notice], **NOW)
+
+
+def _wire_compare(session: gr.State, facts: FactsPage, left: ChatPage, page: ComparePage, host: ModelHost) -> None:
+    def stream(session: Session, sent: object, question: str, threshold: float):
+        yield from compare.stream(session, host, sent, question, threshold)
+
+    shown = [page.result, page.start, page.stop]
+    given = [session, facts.table, page.question, left.threshold]
+    for asked in (page.start.click, page.question.submit):
+        asked(stream, given, shown, **QUIET, **MODEL)
+    page.stop.click(compare.stop, session, shown, **NOW)
 
 
 def _wire_attention(session: gr.State, right: AttentionPage) -> None:

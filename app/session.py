@@ -65,6 +65,7 @@ class Session:
     seen_edits: dict[int, int] = field(default_factory=dict)  # row id -> number of the last edit taken over
     kb: Any = None  # kblam_core.KnowledgeBase of the last question; updated, not rebuilt
     pending: Any = None  # handlers.importing.Pending: a file whose columns the visitor is asked about
+    comparison: Any = None  # app.comparison.Comparison, the last one
     kept_version: int = -1  # the draft's version that the browser keeps
     views: int = 0  # how often the table was sent to the browser, which ignores one that arrives late
     lock: CopiedLock = field(default_factory=CopiedLock)

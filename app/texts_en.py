@@ -144,6 +144,28 @@ EN = {
     "map_note": "Each column is one token (a word or a piece of one); its shares and what it gave to the text add up to 100 %. On average "
     "{mass} of the attention here went to the table. Attention shows where the model looked, not why it answered; "
     "to test that, change or delete the fact and ask again.",
+    # compare
+    "compare": "Compare",
+    "compare_hint": "A question, or empty for the last one of the chat",
+    "compare_start": "Compare",
+    "compare_next": "Comes after the others.",
+    "compare_now": "Answering …",
+    "compare_refused": "says that it does not know",
+    "compare_holds": "holds the value of the fact KBLaM cites",
+    "compare_lacks": "does not hold the value of the fact KBLaM cites",
+    "compare_no_value": "KBLaM cites no fact here, so there is no value to look for in the other answers.",
+    "compare_times": "first token after {first} · whole answer after {total}",
+    "compare_too_large": "The table does not fit into the prompt: the model cannot read so many tokens.",
+    "system_kblam": "KBLaM",
+    "about_kblam": "Facts in the attention, with all additions.",
+    "system_paper": "Plain KBLaM",
+    "about_paper": "As in the paper. The adapter was trained with the additions on.",
+    "system_rag": "RAG",
+    "about_rag": "The five nearest facts in the prompt of the same model.",
+    "system_in-context": "In-context",
+    "about_in-context": "All facts in the prompt of the same model.",
+    "system_zero-shot": "No knowledge",
+    "about_zero-shot": "The same model without the table.",
     # how
     "how": "How it works",
     "how_text": """

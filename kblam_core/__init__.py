@@ -24,12 +24,17 @@ from kblam_core.triples import (
 
 if TYPE_CHECKING:
     from kblam_core.answer import Answer, AskOptions, Source, Timing
+    from kblam_core.evaluation.baselines import BASELINES, Reply
+    from kblam_core.evaluation.metrics import is_correct
     from kblam_core.knowledge_base import KnowledgeBase
     from kblam_core.model import Kblam
     from kblam_core.trace import Heatmap, Trace
 
 # torch and transformers take seconds to import: names that need them are fetched when first asked for.
 _LATER = {
+    "BASELINES": "evaluation.baselines",
+    "Reply": "evaluation.baselines",
+    "is_correct": "evaluation.metrics",
     "Answer": "answer",
     "AskOptions": "answer",
     "Source": "answer",
@@ -41,6 +46,7 @@ _LATER = {
 }
 
 __all__ = [
+    "BASELINES",
     "Answer",
     "AskOptions",
     "Grid",
@@ -51,6 +57,7 @@ __all__ = [
     "KnowledgeBase",
     "MissingWeightsError",
     "Problem",
+    "Reply",
     "Source",
     "Table",
     "Timing",
@@ -58,6 +65,7 @@ __all__ = [
     "Triple",
     "UnsupportedModelError",
     "clean_rows",
+    "is_correct",
     "parse_table",
     "read_grid",
     "read_table",

@@ -66,9 +66,13 @@ class Reply:
 Ask = Callable[[str], Reply]
 
 
-def retriever(kblam: Any, triples: Sequence[Triple]) -> Callable[[str], tuple[list[int], np.ndarray]]:
-    """question -> (indices of the nearest facts, best first; similarities (M,)), by the encoder's own key vectors."""
-    keys = kblam.encoder.encode([triple.key_text for triple in triples])  # (M, E)
+def retriever(kblam: Any, triples: Sequence[Triple], keys: np.ndarray | None = None) -> Callable[[str], tuple[list[int], np.ndarray]]:
+    """question -> (indices of the nearest facts, best first; similarities (M,)), by the encoder's own key vectors.
+
+    keys: (M, E), where they are encoded already.
+    """
+    if keys is None:
+        keys = kblam.encoder.encode([triple.key_text for triple in triples])
 
     def nearest(question: str) -> tuple[list[int], np.ndarray]:
         similarities = keys @ kblam.encoder.encode([question])[0]
@@ -93,9 +97,9 @@ def dense(kblam: Any, triples: Sequence[Triple]) -> Ask:
     return ask
 
 
-def rag(kblam: Any, triples: Sequence[Triple]) -> Ask:
-    """Retrieve the five nearest facts, then prompt with worked examples."""
-    return _retrieve_then_prompt(kblam, triples, prompt)
+def rag(kblam: Any, triples: Sequence[Triple], keys: np.ndarray | None = None) -> Ask:
+    """Retrieve the five nearest facts, then prompt with worked examples. keys: (M, E) key vectors, where they are at hand."""
+    return _retrieve_then_prompt(kblam, triples, prompt, keys)
 
 
 def rag_plain(kblam: Any, triples: Sequence[Triple]) -> Ask:
@@ -103,8 +107,10 @@ def rag_plain(kblam: Any, triples: Sequence[Triple]) -> Ask:
     return _retrieve_then_prompt(kblam, triples, plain_prompt)
 
 
-def _retrieve_then_prompt(kblam: Any, triples: Sequence[Triple], write: Callable[..., list[dict[str, str]]]) -> Ask:
-    nearest = retriever(kblam, triples)
+def _retrieve_then_prompt(
+    kblam: Any, triples: Sequence[Triple], write: Callable[..., list[dict[str, str]]], keys: np.ndarray | None = None
+) -> Ask:
+    nearest = retriever(kblam, triples, keys)
 
     def ask(question: str) -> Reply:
         start = time.perf_counter()
