@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app.assets import STYLES
-from app.handlers import api, attention, causal, chat, completions, table
+from app.handlers import api, attention, causal, chat, compare, completions, importing, share, table
 from app.host import ModelHost
+from app.link import read_link
 from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
+from app.pages.compare import ComparePage, compare_page
 from app.pages.facts import FactsPage, facts_page
+from app.pages.share import SharePage, share_page
 from app.render import literal
-from app.samples import DEFAULT, SAMPLES
+from app.samples import SAMPLES
 from app.session import Session
 from app.texts import I18N, pick_language, say, static
 from app.theme import theme
+from kblam_core import InputError
 from kblam_core.trace import SCALES
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -34,17 +39,22 @@ def build_app(host: ModelHost) -> gr.Blocks:
         with gr.Row(elem_id="kb-columns"):
             with gr.Column(scale=5, min_width=340, elem_id="kb-left"):
                 left = chat_page()
+                sharing = share_page()
             with gr.Column(scale=6, min_width=340, elem_id="kb-right"), gr.Tabs(elem_id="kb-tabs"):
                 with gr.Tab(static("facts"), id="facts"):
                     facts = facts_page()
                 with gr.Tab(static("attention"), id="attention"):
                     right = attention_page()
+                with gr.Tab(static("compare"), id="compare"):
+                    comparing = compare_page()
                 with gr.Tab(static("how"), id="how"):
                     how = gr.Markdown("", elem_id="kb-how")
         _wire_table(session, facts, left)
-        _wire_chat(session, facts, left, right, host)
+        _wire_chat(session, facts, left, right, sharing, host)
+        _wire_share(session, facts, left, sharing)
+        _wire_compare(session, facts, left, comparing, host)
         _wire_attention(session, right, host)
-        _wire_start(blocks, session, header, facts, left, right, how, host)
+        _wire_start(blocks, session, header, facts, left, right, sharing, how, host)
         gr.api(api.make_ask(host), api_name="ask", api_visibility="public", **MODEL)
     blocks.queue(max_size=MAX_WAITING)
     return blocks
@@ -75,6 +85,8 @@ def table_view(facts: FactsPage) -> list:
         facts.place,
         facts.next,
         facts.undo,
+        facts.redo,
+        facts.kept,
         facts.search,
     ]
 
@@ -105,17 +117,30 @@ def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
     facts.table.op(table.operate, given, shown, **every)
     facts.add.click(table.add, given, shown, **every)
     facts.undo.click(table.undo, given, shown, **every)
+    facts.redo.click(table.redo, given, shown, **every)
+    facts.start_over.click(table.start_over, given, [*shown, facts.sample, left.chips], **every)
     facts.clear.click(table.clear, given, shown, **every)
     facts.previous.click(table.previous, given, shown, **every)
     facts.next.click(table.following, given, shown, **every)
     # .change, not .input: pasting and autofill fire no .input
     facts.search.change(table.search, [*given, facts.search], shown, trigger_mode="always_last", **NOW)
     facts.sample.input(table.pick_sample, [*given, facts.sample], [*shown, left.chips], **NOW)
-    facts.upload.upload(table.import_file, [*given, facts.upload], shown, **NOW)
+    _wire_import(session, facts)
     facts.export.click(table.export, given, facts.download, **NOW)
 
 
-def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, host: ModelHost) -> None:
+def _wire_import(session: gr.State, facts: FactsPage) -> None:
+    page, given, shown = facts.importing, [session, facts.table], table_view(facts)
+    choice = [page.layout, page.header, page.entity, page.property, page.value]
+    panel = [page.panel, page.intro, *choice, page.result]
+    facts.upload.upload(importing.import_file, [*given, facts.upload], [*shown, *panel], **NOW)
+    for part in choice:
+        part.input(importing.preview, [session, *choice], [page.intro, *choice[2:], page.result], trigger_mode="always_last", **NOW)
+    page.confirm.click(importing.confirm, [*given, *choice], [*shown, *panel], **NOW)
+    page.cancel.click(importing.cancel, session, panel, **NOW)
+
+
+def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, sharing: SharePage, host: ModelHost) -> None:
     opened = [left.chat, left.question, left.notice, left.ask, left.stop]
     given = [session, facts.table, left.question]
 
@@ -138,6 +163,7 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
         )
         shown = [session, *view_inputs(right)]
         answered.then(attention.latest, shown, attention_view(right), **NOW)
+        answered.then(share.answers, session, sharing.turn, **NOW)
 
     asking = {**NOW, "trigger_mode": "multiple"}
     then_answer(left.question.submit(chat.accept, given, opened, **asking))
@@ -150,6 +176,7 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
         left.chat.clear(chat.clear, session, opened, **NOW),
     ):
         event.then(attention.latest, shown, attention_view(right), **NOW)
+        event.then(share.answers, session, sharing.turn, **NOW)
     left.stop.click(chat.stop, session, [left.chat, left.ask, left.stop], **NOW)
 
 
@@ -170,22 +197,48 @@ def _wire_attention(session: gr.State, right: AttentionPage, host: ModelHost) ->
     noted.then(ask_again, session, compared, trigger_mode="multiple", **QUIET, **MODEL)
 
 
-def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
-    def start(session: Session, request: gr.Request) -> tuple:
+def _wire_share(session: gr.State, facts: FactsPage, left: ChatPage, sharing: SharePage) -> None:
+    for kind, button in sharing.save.items():
+        button.click(partial(share.save, kind=kind), [session, sharing.turn], [sharing.download, sharing.notice], **NOW)
+    given = [session, facts.table, left.question, left.mode, left.threshold]
+    sharing.copy.click(share.link, given, [sharing.link, sharing.notice], **NOW)
+
+
+def _wire_compare(session: gr.State, facts: FactsPage, left: ChatPage, page: ComparePage, host: ModelHost) -> None:
+    def stream(session: Session, sent: object, question: str, threshold: float):
+        yield from compare.stream(session, host, sent, question, threshold)
+
+    shown = [page.result, page.start, page.stop]
+    given = [session, facts.table, page.question, left.threshold]
+    for asked in (page.start.click, page.question.submit):
+        asked(stream, given, shown, **QUIET, **MODEL)
+    page.stop.click(compare.stop, session, shown, **NOW)
+
+
+def _wire_start(blocks, session, header, facts, left, right, sharing, how, host) -> None:
+    def start(session: Session, kept: object, fragment: object, request: gr.Request) -> tuple:
         session.lang = lang = pick_language(request.headers.get("accept-language"))
-        *shown, chips = table.pick_sample(session, None, DEFAULT)
-        session.draft.forget_undo()
-        shown[7] = gr.Button(interactive=False)
+        table.begin(session, kept)
+        shared, problem = None, ""
+        try:
+            shared = read_link(fragment)
+        except InputError as error:
+            problem = chat.notice(str(error))
+        if shared:
+            share.restore(session, shared)
         samples = [(say(lang, f"sample_{key}"), key) for key in SAMPLES]
         title = f"<h1>{literal(say(lang, 'title'))}</h1><p>{literal(say(lang, 'lead'))}</p>"
         return (
             session,
             title,
-            *shown,
-            chips,
-            gr.Dropdown(choices=samples, value=DEFAULT),
+            *table.view(session),
+            table.questions(session),
+            gr.Dropdown(choices=samples, value=session.sample),
             gr.Chatbot(placeholder=literal(say(lang, "chat_empty"))),
-            gr.Dropdown(choices=[(say(lang, f"mode_{mode}"), mode) for mode in MODES]),
+            gr.Dropdown(choices=[(say(lang, f"mode_{mode}"), mode) for mode in MODES], value=shared.mode if shared else MODES[0]),
+            shared.threshold if shared else gr.skip(),
+            shared.question if shared else gr.skip(),
+            problem,
             gr.Radio(choices=[(say(lang, f"rows_{rows}"), rows) for rows in ("answer", "question")]),
             gr.Dropdown(choices=[(say(lang, f"scale_{scale}"), scale) for scale in SCALES]),
             f'<p class="kb-note">{literal(say(lang, "attention_none"))}</p>',
@@ -196,7 +249,10 @@ def _wire_start(blocks, session, header, facts, left, right, how, host) -> None:
     def tick(session: Session) -> tuple:
         return chat.banner(session, host)
 
+    # From the first edit on the browser's own draft is what a reload is to show, not the link's table.
+    facts.kept.change(None, js="() => location.hash.startsWith('#kblam=') && history.replaceState(null, '', location.pathname)", **NOW)
     outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
-    outputs += [left.mode, right.rows, right.scale, right.intro, how, left.banner, left.timer]
-    blocks.load(start, session, outputs, **NOW)
+    outputs += [left.mode, left.threshold, left.question, left.notice, right.rows, right.scale, right.intro, how, left.banner, left.timer]
+    # A link's content stands behind the "#", which only the browser sees.
+    blocks.load(start, [session, facts.kept, sharing.fragment], outputs, js="(session, kept, _) => [session, kept, location.hash]", **NOW)
     left.timer.tick(tick, session, [left.banner, left.timer], **NOW)

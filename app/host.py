@@ -11,11 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from app.comparison import SYSTEMS, Outcome
 from app.space import on_gpu, on_zero_gpu
-from kblam_core import Answer, AskOptions, KblamError, Triple
+from kblam_core import BASELINES, Answer, AskOptions, InputError, KblamError, Triple
 
 log = logging.getLogger("app")
 _KEYS = itertools.count()
@@ -100,6 +101,35 @@ def run(
     yield None if on_zero_gpu() else kb
     yield from _update(kb, triples)
     yield from model.stream(kb, question, history=history, options=options)
+
+
+@on_gpu
+def compare(key: int, kb: Any, triples: Sequence[Triple], question: str, options: AskOptions) -> Iterator[Any]:
+    """Yields the knowledge base, Encoding while it is brought up to date, then an Outcome for each of SYSTEMS in order.
+
+    All systems run on the same model, encoder and facts, without history. Raises KblamError kinds.
+    """
+    model = _MODELS[key]
+    kb = model.knowledge_base(()) if kb is None else kb
+    yield None if on_zero_gpu() else kb
+    yield from _update(kb, triples)
+    for system in SYSTEMS:
+        if system in ("kblam", "paper"):
+            answer = model.ask(kb, question, options=replace(options, mode=system))
+            yield Outcome.of_answer(system, answer)
+        elif not len(kb) and system != "zero-shot":
+            yield Outcome(system, problem="empty_table")
+        else:
+            yield _prompted(model, kb, system, question)
+
+
+def _prompted(model: Any, kb: Any, system: str, question: str) -> Outcome:
+    extra = {"keys": kb.key_vectors} if system == "rag" else {}  # encoded once, for KBLaM already
+    try:
+        ask = BASELINES[system](model, kb.triples, **extra)
+    except InputError:
+        return Outcome(system, problem="compare_too_large")
+    return Outcome.of_reply(system, ask(question))
 
 
 def _update(kb: Any, triples: Sequence[Triple]) -> Iterator[Encoding]:

@@ -43,6 +43,15 @@ SAMPLES = {
             ),
         ),
         Sample(
+            "catalogue",
+            (
+                "How much is the Osier Backpack?",
+                "Who designed the Pell Desk Lamp?",
+                "What is the article number of the Brindle Kettle?",
+                "What is the battery life of the Pell Desk Lamp?",
+            ),
+        ),
+        Sample(
             "museum",
             (
                 "Who made the Amber Astrolabe?",

@@ -67,6 +67,9 @@ class Session:
     kb: Any = None  # kblam_core.KnowledgeBase of the last question; updated, not rebuilt
     chose_head: bool = False  # the visitor picked a layer or head: new answers keep it
     change: Any = None  # app.causal.Change that waits to be asked
+    pending: Any = None  # handlers.importing.Pending: a file whose columns the visitor is asked about
+    comparison: Any = None  # app.comparison.Comparison, the last one
+    kept_version: int = -1  # the draft's version that the browser keeps
     views: int = 0  # how often the table was sent to the browser, which ignores one that arrives late
     lock: CopiedLock = field(default_factory=CopiedLock)
 

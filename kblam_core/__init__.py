@@ -10,6 +10,7 @@ print(kblam.ask(kb, "Who runs the Halden Workshop?").text)
 from typing import TYPE_CHECKING
 
 from kblam_core.errors import InputError, KblamError, MissingWeightsError, ServiceError, UnsupportedModelError
+from kblam_core.grid import Grid, read_grid
 from kblam_core.triples import (
     Problem,
     Table,
@@ -23,12 +24,17 @@ from kblam_core.triples import (
 
 if TYPE_CHECKING:
     from kblam_core.answer import Answer, AskOptions, Source, Timing
+    from kblam_core.evaluation.baselines import BASELINES, Reply
+    from kblam_core.evaluation.metrics import is_correct
     from kblam_core.knowledge_base import KnowledgeBase
     from kblam_core.model import Kblam
     from kblam_core.trace import Heatmap, Trace
 
 # torch and transformers take seconds to import: names that need them are fetched when first asked for.
 _LATER = {
+    "BASELINES": "evaluation.baselines",
+    "Reply": "evaluation.baselines",
+    "is_correct": "evaluation.metrics",
     "Answer": "answer",
     "AskOptions": "answer",
     "Source": "answer",
@@ -40,8 +46,10 @@ _LATER = {
 }
 
 __all__ = [
+    "BASELINES",
     "Answer",
     "AskOptions",
+    "Grid",
     "Heatmap",
     "InputError",
     "Kblam",
@@ -49,6 +57,7 @@ __all__ = [
     "KnowledgeBase",
     "MissingWeightsError",
     "Problem",
+    "Reply",
     "ServiceError",
     "Source",
     "Table",
@@ -57,7 +66,9 @@ __all__ = [
     "Triple",
     "UnsupportedModelError",
     "clean_rows",
+    "is_correct",
     "parse_table",
+    "read_grid",
     "read_table",
     "triples_to_csv",
     "write_table",

@@ -19,7 +19,7 @@ from kblam_core.errors import KblamError
 PROGRAM = "python -m kblam_core"
 _OVERVIEW = f"""Ask a frozen language model about a table of facts that lives in its attention.
 
-A table has the columns entity, property and value (.csv, .tsv, .json or .jsonl):
+A table has the columns entity, property and value (.csv, .tsv, .json, .jsonl or .xlsx):
 
 \b
   entity,property,value

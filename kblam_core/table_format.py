@@ -15,6 +15,7 @@ from kblam_core.textfile import clean_cell
 
 COLUMNS = ("entity", "property", "value")
 NEEDED = "entity, property, value"
+INCLUDED = "included"  # an optional fourth column; "no" keeps the row from the model
 _OFFICIAL = ("name", "description_type", "description")  # Microsoft's KBLaM data sets
 
 
@@ -36,10 +37,15 @@ def csv_rows(text: str, name: str, *, tab_first: bool) -> tuple[list[list[str]],
         if "field larger" in str(error):
             problem = f"{name}: a cell in the row that starts on line {start} is over {csv.field_size_limit():,} characters long"
             raise InputError(f"{problem}. Shorten it, or close a quote left open there.") from None
-        raise InputError(_broken_quotes(name, f"the row that starts on line {start}")) from None
+        raise InputError(broken_quotes(name, f"the row that starts on line {start}")) from None
     first = next(number for number, row in enumerate(rows) if any(cell.strip() for cell in row))
-    places, extra = _columns(rows[first], name)
-    return [[row[place] if place < len(row) else "" for place in places] for row in rows[first + 1 :]], extra
+    return picked_rows(rows[first:], name)
+
+
+def picked_rows(lines: Sequence[Sequence[str]], name: str) -> tuple[list[list[str]], list[str]]:
+    """The needed cells of each row below the header `lines[0]`, and the names of the other columns. Raises InputError."""
+    places, extra = _columns(lines[0], name)
+    return [[row[place] if place < len(row) else "" for place in places] for row in lines[1:]], extra
 
 
 def _header(text: str, delimiter: str, name: str) -> list[str]:
@@ -47,19 +53,17 @@ def _header(text: str, delimiter: str, name: str) -> list[str]:
     try:
         return next(row for row in reader if any(cell.strip() for cell in row))
     except csv.Error:
-        raise InputError(_broken_quotes(name, "the header line")) from None
+        raise InputError(broken_quotes(name, "the header line")) from None
     except StopIteration:  # nothing but delimiters
         return []
 
 
-def _broken_quotes(name: str, where: str) -> str:
+def broken_quotes(name: str, where: str) -> str:
     return f'{name}: the quotes do not match in {where}. Close the quote there, or double the quotes inside the cell ("").'
 
 
 def json_rows(text: str, name: str, *, lines: bool) -> tuple[list[list[str]], list[str]]:
-    items = parse_json_lines(text, name) if lines else _parse_json(text, name)
-    if isinstance(items, dict) and len(lists := [value for value in items.values() if isinstance(value, list)]) == 1:
-        items = lists[0]  # {"triples": [...]}
+    items = parse_json(text, name, lines=lines)
     shape = f'a list of objects such as {{"entity": "...", "property": "...", "value": "..."}} (keys {NEEDED})'
     if not isinstance(items, list):
         raise InputError(f"{name}: expected {shape}, but the file holds {kind(items)}. Rewrite it in that shape.")
@@ -77,11 +81,19 @@ def json_rows(text: str, name: str, *, lines: bool) -> tuple[list[list[str]], li
             cells = [item[header[place]] for place in places]
         else:
             raise InputError(f"{name}: expected {shape}, but item {number} is {kind(item)}. Rewrite it in that shape.")
-        for column, cell in zip(COLUMNS, cells, strict=True):
+        for column, cell in zip(COLUMNS, cells, strict=False):  # there may be an "included" after them
             if isinstance(cell, list | dict):
                 raise InputError(f"{name}: the {column} of item {number} is {kind(cell)}; it must be text or a number.")
         rows.append([str(cell).lower() if isinstance(cell, bool) else clean_cell(cell) for cell in cells])
     return rows, list(extra)
+
+
+def parse_json(text: str, name: str, *, lines: bool) -> object:
+    """The content of a JSON or JSON lines file; of {"triples": [...]} the list. Raises InputError."""
+    items = parse_json_lines(text, name) if lines else _parse_json(text, name)
+    if isinstance(items, dict) and len(lists := [value for value in items.values() if isinstance(value, list)]) == 1:
+        return lists[0]
+    return items
 
 
 def parse_json_lines(text: str, name: str) -> list[object]:
@@ -137,6 +149,8 @@ def _columns(header: Sequence[str], name: str, *, where: str = "") -> tuple[list
     twice = next((header[place] for place in places if names.count(names[place]) > 1), None)
     if twice is not None:
         raise InputError(f"{name}: the column {short(twice)} is there twice. Remove or rename one of the two.")
+    if INCLUDED in names and names.index(INCLUDED) not in places:
+        places = [*places, names.index(INCLUDED)]
     return places, [column for place, column in enumerate(header) if place not in places and clean_cell(column)]
 
 

@@ -58,7 +58,7 @@ def decode_text(data: bytes, *, name: str) -> tuple[str, str | None]:
     if not data.strip():
         raise InputError(f"{name} is empty. It needs at least a header line and one row.")
     if data.startswith(_SPREADSHEET):
-        raise InputError(f"{name} is a spreadsheet or zip file, not text. Save the sheet as CSV (UTF-8) and use that file.")
+        raise InputError(f"{name} is a spreadsheet or zip file, not text. Save the sheet as .xlsx or CSV (UTF-8) and use that file.")
     note = None
     try:
         if data.startswith(_UTF16):

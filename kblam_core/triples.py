@@ -1,4 +1,4 @@
-"""Facts as triples (entity, property, value), and the tables people keep them in: CSV, TSV, JSON, JSON lines.
+"""Facts as triples (entity, property, value), and the tables people keep them in: CSV, TSV, JSON, JSON lines, XLSX.
 
 Reading never guesses silently: rows that cannot be used become `Problem`s beside the good triples; a file that cannot be
 understood at all raises InputError with what was found and what is needed. Microsoft's KBLaM JSON (name, description_type,
@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kblam_core.errors import InputError
-from kblam_core.table_format import COLUMNS, NEEDED, csv_rows, json_rows, short
+from kblam_core.spreadsheet import sheet_rows
+from kblam_core.table_format import COLUMNS, NEEDED, csv_rows, json_rows, picked_rows, short
 from kblam_core.textfile import clean_cell, decode_text, read_bytes, write_text
 
 MAX_ROWS = 20_000
 MAX_CELL = 2_000
-SUFFIXES = (".csv", ".tsv", ".json", ".jsonl")
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".xlsx")
+_NO = frozenset({"no", "false", "0"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,25 @@ class Problem:
     """A remark on one row. row: 1-based data row, header not counted; 0 when it is about the whole table.
 
     kind: "empty_cell" | "duplicate" | "too_long" | "too_many_rows" | "extra_columns" | "encoding".
+    columns: the columns it is about (0 entity, 1 property, 2 value); empty when it is about the whole row or table.
     """
 
     row: int
     kind: str
     message: str
+    columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Table:
-    """The usable triples of a table, in its order, and what was wrong with the rest."""
+    """The usable triples of a table, in its order, and what was wrong with the rest.
+
+    left_out: complete rows whose column "included" says no; they are no facts for the model.
+    """
 
     triples: list[Triple]
     problems: list[Problem]
+    left_out: tuple[Triple, ...] = ()
 
 
 def clean_rows(rows: Iterable[Sequence[object]], *, max_rows: int = MAX_ROWS) -> Table:
@@ -81,11 +89,11 @@ def clean_rows(rows: Iterable[Sequence[object]], *, max_rows: int = MAX_ROWS) ->
         long = [column for column, cell in zip(COLUMNS, cells, strict=True) if len(cell) > MAX_CELL]
         if missing:
             text = f"Row {number} has no {' and no '.join(missing)}, so it is left out. Fill the cell to use the row."
-            problems.append(Problem(number, "empty_cell", text))
+            problems.append(Problem(number, "empty_cell", text, _places(missing)))
             continue
         if long:
             text = f"Row {number}: the {long[0]} is longer than {MAX_CELL:,} characters, so the row is left out. Shorten it."
-            problems.append(Problem(number, "too_long", text))
+            problems.append(Problem(number, "too_long", text, _places(long)))
             continue
         used += 1
         triple = Triple(*cells)
@@ -93,12 +101,16 @@ def clean_rows(rows: Iterable[Sequence[object]], *, max_rows: int = MAX_ROWS) ->
         if key in kept:
             earlier, _ = kept.pop(key)
             text = f"Rows {earlier} and {number} both give the {triple.property} of {triple.entity}; row {number} wins."
-            problems.append(Problem(earlier, "duplicate", text))
+            problems.append(Problem(earlier, "duplicate", text, (0, 1)))
         kept[key] = (number, triple)
     if left_out:
         text = f"The table has {used + left_out:,} rows; the first {max_rows:,} are used and {left_out:,} are left out."
         problems.append(Problem(0, "too_many_rows", text))
     return Table([triple for _, triple in kept.values()], problems)
+
+
+def _places(names: list[str]) -> tuple[int, ...]:
+    return tuple(COLUMNS.index(name) for name in names)
 
 
 def read_table(path: str | Path, *, max_rows: int = MAX_ROWS) -> Table:
@@ -111,19 +123,26 @@ def parse_table(data: bytes, *, name: str, max_rows: int = MAX_ROWS) -> Table:
     """The same for content already in memory; `name` gives the suffix and stands in the messages."""
     suffix = Path(name).suffix.lower()
     if suffix not in (*SUFFIXES, "", ".txt"):
-        raise InputError(f"{name}: tables are read from .csv, .tsv, .json and .jsonl files. Save it as one of these.")
-    text, note = decode_text(data, name=name)
-    problems = [Problem(0, "encoding", note)] if note else []
-    looks_json = suffix in ("", ".txt") and text.lstrip()[0] in "[{"
-    if suffix in (".json", ".jsonl") or looks_json:
-        rows, extra = json_rows(text, name, lines=suffix == ".jsonl")
+        raise InputError(f"{name}: tables are read from .csv, .tsv, .json, .jsonl and .xlsx files. Save it as one of these.")
+    if suffix == ".xlsx":
+        note = None
+        rows, extra = picked_rows(sheet_rows(data, name), name)
     else:
-        rows, extra = csv_rows(text, name, tab_first=suffix == ".tsv")
+        text, note = decode_text(data, name=name)
+        looks_json = suffix in ("", ".txt") and text.lstrip()[0] in "[{"
+        if suffix in (".json", ".jsonl") or looks_json:
+            rows, extra = json_rows(text, name, lines=suffix == ".jsonl")
+        else:
+            rows, extra = csv_rows(text, name, tab_first=suffix == ".tsv")
+    problems = [Problem(0, "encoding", note)] if note else []
     if extra:
         names = ", ".join(short(column) for column in extra[:8])
         problems.append(Problem(0, "extra_columns", f"{name}: ignored the extra columns {names}; only {NEEDED} are used."))
-    table = clean_rows(rows, max_rows=max_rows)
-    return Table(table.triples, problems + table.problems)
+    unticked = [len(row) > 3 and clean_cell(row[3]).casefold() in _NO for row in rows]
+    left_out = clean_rows([row for row, off in zip(rows, unticked, strict=True) if off], max_rows=max_rows).triples
+    # An empty line in its place keeps the row numbers in the problems right.
+    table = clean_rows([() if off else row for row, off in zip(rows, unticked, strict=True)], max_rows=max_rows)
+    return Table(table.triples, problems + table.problems, tuple(left_out))
 
 
 def triples_to_csv(triples: Iterable[Triple]) -> str:

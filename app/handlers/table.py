@@ -5,20 +5,20 @@ from __future__ import annotations
 import csv
 import functools
 import io
-import logging
 import time
-from pathlib import Path
 
 import gradio as gr
 
 from app.draft import MAX_ROWS
+from app.keeping import is_too_large, kept_rows, to_keep
 from app.render import literal
-from app.samples import SAMPLES
+from app.samples import DEFAULT, SAMPLES
 from app.session import Session
 from app.texts import plural, say
-from kblam_core import InputError, KblamError, parse_table, triples_to_csv
+from kblam_core import clean_rows, triples_to_csv
 
-log = logging.getLogger("app")
+COLUMNS = ("entity", "property", "value")
+LABELS = (*COLUMNS, "delete_row", "duplicate_row", "include_row", "include_all", "sort_by")
 SHOWN_PROBLEMS = 5
 MAX_EDITS = 1_000  # rows of one message from the browser; a page has far fewer
 
@@ -64,12 +64,14 @@ def view(session: Session, *, focus: int | None = None, message: str = "") -> tu
     visible = draft.visible()
     ids = {row.id for _, row in visible}
     note = "" if visible else say(lang, "no_match" if draft.rows else "no_rows")
-    labels = {key: say(lang, key) for key in ("entity", "property", "value", "delete_row")}
+    labels = {key: say(lang, key) for key in LABELS}
     session.views += 1
     value = {
         "serial": session.views,
-        "rows": [[row.id, number, list(row.cells)] for number, row in visible],
-        "marks": {str(key): text for key, text in draft.marks().items() if key in ids},
+        "rows": [[row.id, number, list(row.cells), row.included] for number, row in visible],
+        "marks": {str(key): [mark.text, list(mark.columns)] for key, mark in draft.marks().items() if key in ids},
+        "sorted": draft.sorted_by,
+        "included": _included(session),
         "edits": {},
         "ack": max(session.seen_edits.values(), default=0),
         "focus": focus,
@@ -87,8 +89,31 @@ def view(session: Session, *, focus: int | None = None, message: str = "") -> tu
         f'<p class="kb-place">{place}</p>',
         gr.Button(interactive=draft.page < pages - 1),
         gr.Button(interactive=draft.can_undo),
+        gr.Button(interactive=draft.can_redo),
+        keep(session),
         gr.Textbox(value="") if not draft.query else gr.skip(),
     )
+
+
+def begin(session: Session, kept: object) -> None:
+    """The table of a new page: the draft that this browser kept, else the sample."""
+    own = kept_rows(kept)
+    sample = kept.get("sample") if isinstance(kept, dict) else DEFAULT
+    session.sample = sample if isinstance(sample, str) and sample in SAMPLES else DEFAULT
+    if own is None:
+        put_sample(session, session.sample)
+    else:
+        session.draft.replace(own)
+    session.draft.forget_undo()
+    session.kept_version = session.draft.version  # it is there already, or needs no keeping
+
+
+def keep(session: Session) -> object:
+    """What the browser is to store of the draft; a skip while it has this version already."""
+    if session.kept_version == session.draft.version:
+        return gr.skip()
+    session.kept_version = session.draft.version
+    return to_keep(session)
 
 
 @changing
@@ -101,6 +126,14 @@ def operate(session: Session, value: object, event: gr.EventData) -> tuple:
         draft.delete([int(data.get("id", 0))])
     elif name == "add":
         focus = draft.add_row()
+    elif name == "duplicate":
+        focus = draft.duplicate(int(data.get("id", 0)))
+    elif name == "include":
+        draft.include(bool(data.get("on")), [int(data.get("id", 0))])
+    elif name == "include_all":
+        draft.include(bool(data.get("on")))
+    elif name == "sort":
+        _sort(session, int(data.get("column", 0)))
     elif name == "paste":
         block = paste_block(str(data.get("text", "")))
         column = min(max(int(data.get("column", 0)), 0), 2)
@@ -119,6 +152,19 @@ def add(session: Session, value: object) -> tuple:
 def undo(session: Session, value: object) -> tuple:
     done = session.draft.undo()
     return view(session, message="" if done else say(session.lang, "nothing_to_undo"))
+
+
+@changing
+def redo(session: Session, value: object) -> tuple:
+    done = session.draft.redo()
+    return view(session, message="" if done else say(session.lang, "nothing_to_redo"))
+
+
+@changing
+def start_over(session: Session, value: object) -> tuple:
+    """The last chosen sample as it was at first; undo brings the own table back. Also returns its questions."""
+    put_sample(session, session.sample or DEFAULT)
+    return (*view(session), gr.update(value=session.sample), questions(session))
 
 
 @changing
@@ -150,10 +196,14 @@ def following(session: Session, value: object) -> tuple:
 def pick_sample(session: Session, value: object, key: str) -> tuple:
     """Put a sample table in place (undo brings the old one back); also returns its questions to click."""
     if key in SAMPLES:
-        session.sample = key
-        rows = [(fact.entity, fact.property, fact.value) for fact in SAMPLES[key].triples()]
-        session.draft.replace(rows)
+        put_sample(session, key)
     return (*view(session), questions(session))
+
+
+def put_sample(session: Session, key: str) -> None:
+    """Put a sample in place of the table; undo brings the old one back."""
+    session.sample = key
+    session.draft.replace([(fact.entity, fact.property, fact.value) for fact in SAMPLES[key].triples()])
 
 
 def questions(session: Session) -> dict:
@@ -163,33 +213,23 @@ def questions(session: Session) -> dict:
 
 
 @changing
-def import_file(session: Session, value: object, path: str | None) -> tuple:
-    """Read a file into the table. A file that cannot be read leaves the table alone and says why."""
-    if not path:
-        return view(session)
-    lang, file = session.lang, Path(path)
-    try:
-        table = parse_table(file.read_bytes(), name=file.name)
-        if not table.triples:
-            raise InputError(say(lang, "import_nothing", name=file.name))
-    except KblamError as error:
-        return view(session, message=_alert(lang, "import_failed", [str(error)]))
-    except Exception:
-        log.exception("The import failed")
-        return view(session, message=_alert(lang, "import_failed", [say(lang, "generic_error")]))
-    finally:
-        file.unlink(missing_ok=True)
-    session.draft.replace([(fact.entity, fact.property, fact.value) for fact in table.triples])
-    facts = plural(lang, "fact", len(table.triples))
-    key = "imported_partly" if table.problems else "imported"
-    remarks = [problem.message for problem in table.problems]
-    return view(session, message=_alert(lang, key, remarks, facts=facts, name=file.name))
-
-
-@changing
 def export(session: Session, value: object) -> dict:
-    """The usable facts as a CSV for the browser to save."""
-    return {"name": "facts.csv", "text": triples_to_csv(session.draft.triples()), "stamp": time.time_ns()}
+    """The usable facts as a CSV for the browser to save; with a column "included" as soon as a row is left out."""
+    draft = session.draft
+    text = _csv_with_included(session) if draft.left_out() else triples_to_csv(draft.triples())
+    return {"name": "facts.csv", "text": text, "stamp": time.time_ns()}
+
+
+def _csv_with_included(session: Session) -> str:
+    used = set(session.draft.triples())
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow((*COLUMNS, "included"))
+    for row in session.draft.rows:
+        facts = clean_rows([row.cells]).triples  # of a row left out only what could be used is kept, too
+        if facts and (not row.included or facts[0] in used):
+            writer.writerow((facts[0].entity, facts[0].property, facts[0].value, "yes" if row.included else "no"))
+    return buffer.getvalue()
 
 
 def paste_block(text: str) -> list[list[str]]:
@@ -200,13 +240,33 @@ def paste_block(text: str) -> list[list[str]]:
         return [line.split("\t") for line in text.splitlines() if line]
 
 
+def _sort(session: Session, column: int) -> None:
+    """A click on a column's head: up, then down, then the table's own order."""
+    column = min(max(column, 0), 2)
+    last = session.draft.sorted_by
+    if last == (column, True):
+        session.draft.sort(None)
+    else:
+        session.draft.sort(column, descending=last == (column, False))
+
+
+def _included(session: Session) -> bool | None:
+    """Of the rows found: True all are given to the model, False none, None some."""
+    kinds = {row.included for _, row in session.draft.found()}
+    return kinds.pop() if len(kinds) == 1 else None if kinds else True
+
+
 def _status(session: Session) -> str:
     draft, lang = session.draft, session.lang
     parts = [plural(lang, "fact", len(draft.triples()))]
     if draft.query:
         parts.append(say(lang, "found", found=f"{len(draft.found()):,}", rows=f"{len(draft.rows):,}"))
+    if count := draft.left_out():
+        parts.append(say(lang, "left_out", count=f"{count:,}"))
     if count := len(draft.problems()):
         parts.append(plural(lang, "problem", count))
+    if is_too_large(draft):
+        parts.append(say(lang, "not_kept"))
     return f'<p class="kb-status" role="status">{literal(" · ".join(parts))}</p>'
 
 
@@ -216,7 +276,8 @@ def _problems(session: Session, message: str) -> str:
     return f'<div class="kb-problems" role="status">{head}{_list(remarks, session.lang)}</div>'
 
 
-def _alert(lang: str, key: str, remarks: list[str], **values: object) -> str:
+def alert(lang: str, key: str, remarks: list[str], **values: object) -> str:
+    """A sentence with remarks below it, for `view(message=...)`."""
     return f"<p><b>{literal(say(lang, key, **values))}</b></p>{_list(remarks, lang)}"
 
 

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app.assets import script
+from app.pages.importing import ImportPage, import_page
 from app.texts import static
 
 TABLE = """
 <div class="kb-table-box"><table class="kb-table">
-<colgroup><col class="kb-col-number"><col><col><col class="kb-col-value"><col class="kb-col-delete"></colgroup>
-<thead><tr><th scope="col"><span class="kb-hidden">#</span></th><th scope="col" data-label="entity"></th>
-<th scope="col" data-label="property"></th><th scope="col" data-label="value"></th><th></th></tr></thead>
+<colgroup><col class="kb-col-number"><col class="kb-col-include"><col><col><col class="kb-col-value"><col class="kb-col-tools"></colgroup>
+<thead><tr><th scope="col"><span class="kb-hidden">#</span></th>
+<th scope="col"><input type="checkbox" class="kb-include-all" checked></th>
+<th scope="col"><button type="button" class="kb-sort" data-label="entity"></button></th>
+<th scope="col"><button type="button" class="kb-sort" data-label="property"></button></th>
+<th scope="col"><button type="button" class="kb-sort" data-label="value"></button></th><td></td></tr></thead>
 <tbody></tbody></table><p class="kb-table-note" hidden></p></div>
 """
-SUFFIXES = [".csv", ".tsv", ".json", ".jsonl"]
+SUFFIXES = [".csv", ".tsv", ".json", ".jsonl", ".xlsx"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,14 @@ class FactsPage:
     next: gr.Button
     add: gr.Button
     undo: gr.Button
+    redo: gr.Button
+    start_over: gr.Button
     clear: gr.Button
     upload: gr.UploadButton
     export: gr.Button
     download: gr.HTML
+    kept: gr.BrowserState
+    importing: ImportPage
 
 
 def facts_page() -> FactsPage:
@@ -52,6 +60,7 @@ def facts_page() -> FactsPage:
             max_lines=1,
             elem_id="kb-search",
         )
+    importing = import_page()
     status = gr.HTML("", elem_id="kb-status")
     table = gr.HTML(
         {"rows": []},
@@ -67,11 +76,15 @@ def facts_page() -> FactsPage:
     with gr.Row(elem_id="kb-tools"):
         add = gr.Button(static("add"), size="sm", variant="primary", min_width=100, elem_id="kb-add")
         undo = gr.Button(static("undo"), size="sm", min_width=80, interactive=False, elem_id="kb-undo")
+        redo = gr.Button(static("redo"), size="sm", min_width=80, interactive=False, elem_id="kb-redo")
         clear = gr.Button(static("clear"), size="sm", min_width=90, elem_id="kb-clear-table")
         upload = gr.UploadButton(static("import"), size="sm", min_width=80, file_types=SUFFIXES, elem_id="kb-import")
         export = gr.Button(static("export"), size="sm", min_width=100, elem_id="kb-export")
+        start_over = gr.Button(static("start_over"), size="sm", min_width=120, elem_id="kb-start-over")
     problems = gr.HTML("", elem_id="kb-problems")
     download = gr.HTML({}, html_template="<span hidden></span>", js_on_load=script("download.js"), elem_id="kb-download")
+    # The secret is no secret: it only has to stay the same, so that a draft outlives a restart of the server.
+    kept = gr.BrowserState(None, storage_key="kblam-playground-draft", secret="kblam-playground")
     return FactsPage(
         sample,
         search,
@@ -84,8 +97,12 @@ def facts_page() -> FactsPage:
         following,
         add,
         undo,
+        redo,
+        start_over,
         clear,
         upload,
         export,
         download,
+        kept,
+        importing,
     )

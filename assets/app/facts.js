@@ -1,9 +1,12 @@
 // The table editor. Draws props.value.rows as text areas, keeps what is typed in props.value.edits at every keystroke, so that
 // the next question sees a cell that was never left. Typed text goes in by .value and .textContent only, never as HTML.
-// props.value: {serial, rows: [[id, number, [entity, property, value]]], marks: {id: words}, edits: {id: [seq, cells]}, ack, focus, labels}
+// props.value: {serial, rows: [[id, number, [entity, property, value], included]], marks: {id: [words, columns]}, edits: {id: [seq, cells]},
+// ack, focus, labels, sorted: [column, descending] or null, included: true, false or null for some}
 const body = element.querySelector("tbody");
 const note = element.querySelector(".kb-table-note");
 const columns = ["entity", "property", "value"];
+const heads = [...element.querySelectorAll(".kb-sort")];
+const all = element.querySelector(".kb-include-all");
 const pending = new Map(); // id -> {seq, cells}: typed here and not yet acknowledged by the server
 let seq = 0;
 let lastFocus = null;
@@ -30,12 +33,31 @@ function op(name, data) {
   trigger("op", { name, ...data });
 }
 
+function tool(name, sign) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = `kb-tool kb-${name}`;
+  button.textContent = sign;
+  return button;
+}
+
+function name(button, text) {
+  button.title = text;
+  button.setAttribute("aria-label", text);
+}
+
 function makeLine(id) {
   const line = document.createElement("tr");
   line.dataset.id = id;
   const number = document.createElement("th");
   number.scope = "row";
   line.append(number);
+  const first = document.createElement("td");
+  const include = document.createElement("input");
+  include.type = "checkbox";
+  include.className = "kb-include";
+  first.append(include);
+  line.append(first);
   columns.forEach((column, index) => {
     const cell = document.createElement("td");
     const area = document.createElement("textarea");
@@ -47,11 +69,8 @@ function makeLine(id) {
     line.append(cell);
   });
   const last = document.createElement("td");
-  const remove = document.createElement("button");
-  remove.type = "button";
-  remove.className = "kb-delete";
-  remove.textContent = "×";
-  last.append(remove);
+  last.className = "kb-row-tools";
+  last.append(tool("duplicate", ""), tool("delete", "×"));
   line.append(last);
   return line;
 }
@@ -64,25 +83,36 @@ function draw() {
   for (const [id, edit] of pending) if (edit.seq <= ack) pending.delete(id);
   const labels = value.labels ?? {};
   const rows = value.rows ?? [];
-  element.querySelectorAll("thead [data-label]").forEach((head) => {
-    head.textContent = labels[head.dataset.label] ?? head.dataset.label;
+  heads.forEach((head, index) => {
+    const column = labels[columns[index]] ?? columns[index];
+    const [by, down] = value.sorted ?? [];
+    head.textContent = by === index ? `${column} ${down ? "▼" : "▲"}` : column;
+    head.title = (labels.sort_by ?? "").replace("{column}", column);
+    head.parentElement.setAttribute("aria-sort", by === index ? (down ? "descending" : "ascending") : "none");
   });
+  all.checked = value.included !== false;
+  all.indeterminate = value.included === null;
+  name(all, labels.include_all ?? "");
   const old = new Map([...body.children].map((line) => [Number(line.dataset.id), line]));
-  const lines = rows.map(([id, number, cells]) => {
+  const lines = rows.map(([id, number, cells, included]) => {
     const line = old.get(id) ?? makeLine(id);
-    const mark = (value.marks ?? {})[id] ?? "";
+    const [mark, wrong] = (value.marks ?? {})[id] ?? ["", []];
+    const include = line.querySelector(".kb-include");
+    include.checked = included;
+    name(include, `${labels.include_row ?? ""} ${number}`);
+    line.classList.toggle("kb-left-out", !included);
     const shown = pending.get(id)?.cells ?? cells;
     line.classList.toggle("kb-marked", mark !== "");
     line.firstChild.textContent = number;
     line.firstChild.title = mark;
     line.querySelectorAll("textarea").forEach((area, index) => {
       area.setAttribute("aria-label", `${labels[columns[index]] ?? columns[index]} ${number}`);
-      area.setAttribute("aria-invalid", String(mark !== "" && (shown[index] ?? "").trim() === ""));
+      const bad = wrong.includes(index);
+      area.setAttribute("aria-invalid", String(bad));
+      area.title = bad ? mark : "";
       if (area.value !== shown[index]) area.value = shown[index] ?? "";
     });
-    const remove = line.querySelector(".kb-delete");
-    remove.title = `${labels.delete_row ?? "Delete row"} ${number}`;
-    remove.setAttribute("aria-label", remove.title);
+    for (const kind of ["delete", "duplicate"]) name(line.querySelector(`.kb-${kind}`), `${labels[`${kind}_row`] ?? kind} ${number}`);
     return line;
   });
   const kept = new Set(lines);
@@ -103,11 +133,19 @@ function draw() {
 
 body.addEventListener("input", (event) => {
   const area = event.target;
+  if (!area.matches("textarea")) return;
   if (area.value.includes("\n")) area.value = area.value.replace(/\s*\n\s*/g, " ");
   typed(area.closest("tr"));
 });
-body.addEventListener("change", () => op("edit", {}));
+body.addEventListener("change", (event) => {
+  if (!event.target.matches(".kb-include")) return op("edit", {});
+  op("include", { id: Number(event.target.closest("tr").dataset.id), on: event.target.checked });
+});
+all.addEventListener("change", () => op("include_all", { on: all.checked }));
+heads.forEach((head, column) => head.addEventListener("click", () => op("sort", { column })));
 body.addEventListener("click", (event) => {
+  const copy = event.target.closest(".kb-duplicate");
+  if (copy) return op("duplicate", { id: Number(copy.closest("tr").dataset.id) });
   const button = event.target.closest(".kb-delete");
   if (!button) return;
   const line = button.closest("tr");

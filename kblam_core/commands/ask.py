@@ -18,7 +18,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotes.")],
     kb: Annotated[
         Path,
-        typer.Option(help="Table of facts (.csv, .tsv, .json, .jsonl) or an encoded base (.safetensors)."),
+        typer.Option(help="Table of facts (.csv, .tsv, .json, .jsonl, .xlsx) or an encoded base (.safetensors)."),
     ],
     mode: Annotated[str, typer.Option(help="kblam, paper, no-copy, no-prior or no-shortlist.")] = "kblam",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
@@ -74,7 +74,7 @@ def ask(
 
 
 def encode(
-    kb: Annotated[Path, typer.Option(help="Table of facts: .csv, .tsv, .json or .jsonl.")],
+    kb: Annotated[Path, typer.Option(help="Table of facts: .csv, .tsv, .json, .jsonl or .xlsx.")],
     out: Annotated[Path, typer.Option(help="Where to write the encoded base: NAME.safetensors.")],
     max_rows: MaxRows = MAX_ROWS,
     backbone: Backbone = shared.DEFAULT_BACKBONE,
@@ -94,7 +94,7 @@ def encode(
     shared.check_target(out, what="encoded base")
     source = shared.find_source(kb, max_rows=max_rows)
     if source.table is None:
-        raise InputError(f"{kb.name} is encoded already. Give --kb a table (.csv, .tsv, .json, .jsonl).")
+        raise InputError(f"{kb.name} is encoded already. Give --kb a table (.csv, .tsv, .json, .jsonl, .xlsx).")
     if not source.table.triples:
         raise InputError(f"{kb.name} holds no usable fact. Add rows with entity, property and value.")
     kblam = shared.load_kblam(backbone, encoder, adapter, device)

@@ -72,12 +72,16 @@ class Ask(Protocol):
     def __call__(self, question: str, history: History = ()) -> Reply: ...
 
 
-def retriever(kblam: Any, triples: Sequence[Triple]) -> Callable[[str, History], tuple[list[int], np.ndarray]]:
+def retriever(
+    kblam: Any, triples: Sequence[Triple], keys: np.ndarray | None = None
+) -> Callable[[str, History], tuple[list[int], np.ndarray]]:
     """question -> (indices of the nearest facts, best first; similarities (M,)), by the encoder's own key vectors.
 
-    In a conversation the previous question is searched with, because "and its budget?" alone names nothing.
+    keys: (M, E), where they are encoded already. In a conversation the previous question is searched with, because "and its budget?"
+    alone names nothing.
     """
-    keys = kblam.encoder.encode([triple.key_text for triple in triples])  # (M, E)
+    if keys is None:
+        keys = kblam.encoder.encode([triple.key_text for triple in triples])
 
     def nearest(question: str, history: History = ()) -> tuple[list[int], np.ndarray]:
         searched = " ".join([*(asked for asked, _ in history[-1:]), question])
@@ -103,9 +107,9 @@ def dense(kblam: Any, triples: Sequence[Triple]) -> Ask:
     return ask
 
 
-def rag(kblam: Any, triples: Sequence[Triple]) -> Ask:
-    """Retrieve the five nearest facts, then prompt with worked examples."""
-    return _retrieve_then_prompt(kblam, triples, prompt)
+def rag(kblam: Any, triples: Sequence[Triple], keys: np.ndarray | None = None) -> Ask:
+    """Retrieve the five nearest facts, then prompt with worked examples. keys: (M, E) key vectors, where they are at hand."""
+    return _retrieve_then_prompt(kblam, triples, prompt, keys)
 
 
 def rag_plain(kblam: Any, triples: Sequence[Triple]) -> Ask:
@@ -113,8 +117,10 @@ def rag_plain(kblam: Any, triples: Sequence[Triple]) -> Ask:
     return _retrieve_then_prompt(kblam, triples, plain_prompt)
 
 
-def _retrieve_then_prompt(kblam: Any, triples: Sequence[Triple], write: Callable[..., list[dict[str, str]]]) -> Ask:
-    nearest = retriever(kblam, triples)
+def _retrieve_then_prompt(
+    kblam: Any, triples: Sequence[Triple], write: Callable[..., list[dict[str, str]]], keys: np.ndarray | None = None
+) -> Ask:
+    nearest = retriever(kblam, triples, keys)
 
     def ask(question: str, history: History = ()) -> Reply:
         start = time.perf_counter()

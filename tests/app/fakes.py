@@ -15,12 +15,27 @@ EMPTY_TEXT = "The table is empty, so there is nothing to answer from."
 REFUSAL_TEXT = "I cannot find that in the table."
 
 
+class FakeEncoder:
+    """Texts as counts of hashed words."""
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        vectors = np.zeros((len(texts), 64), np.float32)
+        for row, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.casefold()):
+                vectors[row, sum(word.encode()) % 64] += 1
+        return vectors
+
+
 class FakeBase:
     """What the page needs of a KnowledgeBase: the triples and a length."""
 
     def __init__(self, triples: list[Triple]) -> None:
         self.triples = list(triples)
         self.encoded = len(self.triples)
+
+    @property
+    def key_vectors(self) -> np.ndarray:
+        return FakeEncoder().encode([triple.key_text for triple in self.triples])
 
     def __len__(self) -> int:
         return len(self.triples)
@@ -37,6 +52,8 @@ class FakeKblam:
 
     kb_layers = [3, 9, 15]
     num_heads = 3
+    context_window = 2_048
+    encoder = FakeEncoder()
 
     def __init__(self, delay: float = 0.0, error: Exception | None = None) -> None:
         self.delay = delay
@@ -70,6 +87,12 @@ class FakeKblam:
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
+
+    def generate_text(self, messages: list[dict[str, str]], *, max_new_tokens: int = 64) -> tuple[str, Timing]:
+        """The first fact of the prompt, or a refusal without facts."""
+        time.sleep(self.delay)
+        facts = re.findall(r"^- (.+)$", messages[-1]["content"], re.MULTILINE)
+        return facts[0] if facts else "I do not know.", Timing(50.0, 60.0, 8)
 
     def ask(self, kb, question, *, history=(), options=None) -> Answer:
         return list(self.stream(kb, question, history=history, options=options))[-1]

@@ -84,3 +84,59 @@ def test_twenty_thousand_rows_stay_quick():
 def test_any_cell_becomes_one_bounded_line():
     draft = filled(("a\nb", None, "x" * (MAX_TYPED + 5)))
     assert draft.rows[0].cells == ("a b", "", "x" * MAX_TYPED)
+
+
+def values(draft: TableDraft) -> list[str]:
+    return [row.cells[2] for _, row in draft.visible()]
+
+
+def test_redo_brings_back_what_undo_took_until_something_changes():
+    draft = filled(("a", "b", "one"))
+    draft.edit({draft.rows[0].id: ["a", "b", "two"]})
+    draft.edit({draft.rows[0].id: ["a", "b", "three"]})
+    assert draft.undo() and draft.undo() and values(draft) == ["one"]
+    assert draft.redo() and values(draft) == ["two"] and draft.can_redo
+    draft.edit({draft.rows[0].id: ["a", "b", "other"]})
+    assert not draft.can_redo and not draft.redo()
+    assert draft.undo() and values(draft) == ["two"]
+
+
+def test_a_copy_of_a_row_stands_right_below_it_and_is_marked_as_a_duplicate():
+    draft = filled(("a", "b", "one"), ("c", "d", "two"))
+    copy = draft.duplicate(draft.rows[0].id)
+    assert values(draft) == ["one", "one", "two"] and draft.rows[1].id == copy
+    assert draft.marks()[draft.rows[0].id].columns == (0, 1)
+    assert draft.duplicate(999) is None
+
+
+def test_a_row_left_out_stays_in_the_table_and_is_no_fact():
+    draft = filled(("a", "b", "one"), ("c", "", "two"), ("e", "f", "three"))
+    draft.include(False, [draft.rows[0].id])
+    assert [triple.value for triple in draft.triples()] == ["three"]
+    assert draft.left_out() == 1 and len(draft.visible()) == 3
+    assert list(draft.marks()) == [draft.rows[1].id]  # row numbers do not shift
+    draft.edit({draft.rows[0].id: ["a", "b", "new"]})
+    assert not draft.rows[0].included
+    draft.search("three")
+    draft.include(False)
+    assert [row.included for row in draft.rows] == [False, True, False]  # only what the search finds
+
+
+def test_sorting_is_a_view_with_numbers_by_size_and_empty_cells_last():
+    draft = filled(("Ward 10", "p", "b"), ("Ward 9", "p", ""), ("ward 2", "p", "a"))
+    draft.sort(0)
+    assert [row.cells[0] for _, row in draft.visible()] == ["ward 2", "Ward 9", "Ward 10"]
+    draft.sort(2, descending=True)
+    assert values(draft) == ["b", "a", ""]
+    assert [row.cells[0] for row in draft.rows] == ["Ward 10", "Ward 9", "ward 2"]  # the later of two duplicates still wins
+    added = draft.add_row()
+    assert draft.visible()[-1][1].id == added
+    draft.sort(None)
+    assert values(draft) == ["b", "", "a", ""]
+
+
+def test_a_pasted_block_follows_the_rows_as_they_are_shown():
+    draft = filled(("c", "p", "1"), ("a", "p", "2"), ("b", "p", "3"))
+    draft.sort(0)
+    draft.paste(draft.rows[1].id, 2, [["first"], ["second"]])
+    assert [row.cells[2] for row in draft.rows] == ["1", "first", "second"]

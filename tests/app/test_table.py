@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.handlers import api, table
+from app.handlers import api, importing, table
 from app.samples import SAMPLES
 from kblam_core import InputError, parse_table
 
@@ -21,15 +21,15 @@ def op(session, **data) -> tuple:
 def imported(session, tmp_path, name: str, data: bytes) -> str:
     path = tmp_path / name
     path.write_bytes(data)
-    return html.unescape(table.import_file(session, None, str(path))[PROBLEMS])
+    return html.unescape(importing.import_file(session, None, str(path))[PROBLEMS])
 
 
 def test_the_view_shows_rows_numbers_and_marks(session):
     session.draft.append([("Laurel House", "DIRECTOR", "Adela Crane"), ("x", "", "y")])
     view = table.view(session)
     value = view[VALUE]
-    assert [number for _, number, _ in value["rows"]] == [1, 2, 3, 4, 5]
-    assert len(value["marks"]) == 2
+    assert [number for _, number, *_ in value["rows"]] == [1, 2, 3, 4, 5]
+    assert sorted(columns for _, columns in value["marks"].values()) == [[0, 1], [1]]  # a duplicate, an empty property
     assert "3 facts" in html.unescape(view[STATUS]) and "2 problems" in html.unescape(view[STATUS])
     assert "row 4 wins" in html.unescape(view[PROBLEMS])
 
@@ -62,7 +62,8 @@ def test_import_replaces_the_table_and_undo_brings_it_back(session, tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "word"),
     [
-        ("other.csv", b"name,price\nA,3\n", "name"),
+        ("other.csv", b"name\nA\n", "name"),
+        ("book.xlsx", b"PK\x03\x04 no book", "Excel"),
         ("quote.csv", b'entity,property,value\nA,"b,c\n', "quote"),
         ("empty.csv", b"", "empty"),
         ("list.json", b"[1, 2", "JSON"),
@@ -106,3 +107,30 @@ def test_the_api_explains_wrong_rows():
     for wrong in ("text", [["a", "b"]], [5]):
         with pytest.raises(InputError, match="entity"):
             api.as_rows(wrong)
+
+
+def test_export_names_the_rows_left_out_only_when_there_are_any(session):
+    assert table.export(session, None)["text"].splitlines()[0] == "entity,property,value"
+    op(session, name="include", id=session.draft.rows[1].id, on=False)
+    lines = table.export(session, None)["text"].splitlines()
+    assert lines[0] == "entity,property,value,included"
+    assert [line.rsplit(",", 1)[1] for line in lines[1:]] == ["yes", "no", "yes"]
+    view = table.view(session)
+    assert [included for *_, included in view[VALUE]["rows"]] == [True, False, True] and view[VALUE]["included"] is None
+    assert "1 left out" in html.unescape(view[STATUS])
+
+
+def test_a_click_on_a_head_sorts_up_then_down_then_not(session):
+    seen = [op(session, name="sort", column=2)[VALUE] for _ in range(3)]
+    assert [value["sorted"] for value in seen] == [(2, False), (2, True), None]
+    assert [row[2][2] for row in seen[0]["rows"]] == ["2,480 euros", "Ingrid Solvang", "Tomasz Wilk"]
+
+
+def test_starting_over_is_the_sample_and_undo_the_own_table(session):
+    *_, sample, chips = table.start_over(session, None)
+    assert sample["value"] == "workshop" and len(chips["items"]) == 4
+    assert session.draft.triples() == SAMPLES["workshop"].triples()
+    table.undo(session, None)
+    assert len(session.draft.rows) == 3
+    table.redo(session, None)
+    assert session.draft.triples() == SAMPLES["workshop"].triples()

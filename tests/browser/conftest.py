@@ -55,7 +55,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
 
     def watch(page: Page, url: str) -> None:
         def request(request) -> None:
-            if not request.url.startswith((url, "data:", "blob:")):
+            if not request.url.startswith((url.split("/#")[0], "data:", "blob:")):
                 trouble.append(f"request to {request.url}")
 
         page.on("request", request)

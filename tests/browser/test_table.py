@@ -32,11 +32,36 @@ def test_import_then_export_gives_the_same_facts(here, tmp_path):
 
 def test_a_wrong_file_is_explained_and_the_table_stays(here, tmp_path):
     file = tmp_path / "prices.csv"
-    file.write_text("name,price\nA,3\n", encoding="utf-8")
+    file.write_text("price\n3\n", encoding="utf-8")
     here.upload(file)
     expect(here.page.locator("#kb-problems")).to_contain_text("not imported")
     expect(here.page.locator("#kb-problems")).to_contain_text("price")
     expect(here.cell(0, 0)).to_have_value("Halden Workshop")
+
+
+def test_a_file_with_other_columns_is_previewed_and_mapped(here, tmp_path):
+    file = tmp_path / "prices.csv"
+    file.write_text(f'name,price,maker\n"Lamp {NASTY}",3 euros,Ida\nDesk,,Olaf\n', encoding="utf-8")
+    here.upload(file)
+    panel = here.page.locator("#kb-import-panel")
+    expect(panel).to_contain_text("Which column is which?")
+    expect(panel).to_contain_text("This gives 3 facts")  # guessed: one entity a row
+    expect(panel).to_contain_text(NASTY)
+    here.page.get_by_label("one fact a row").check()
+    expect(panel).to_contain_text("This gives 1 fact")
+    here.choose("#kb-import-value", "price")
+    expect(panel).to_contain_text("three different columns")
+    expect(here.page.get_by_role("option")).to_have_count(0)
+    here.choose("#kb-import-property", "maker")
+    expect(panel).to_contain_text("This gives 1 fact")
+    expect(here.cell(0, 0)).to_have_value("Halden Workshop")
+    here.page.click("#kb-import-cancel")
+    expect(panel).to_be_hidden()
+    here.upload(file)
+    here.page.click("#kb-import-confirm")
+    expect(here.rows()).to_have_count(3)
+    expect(panel).to_be_hidden()
+    expect(here.ask("What is the maker of the Desk?")).to_contain_text("Olaf")
 
 
 def test_add_fill_and_delete_rows(here):
@@ -138,3 +163,52 @@ def test_another_sample_brings_its_own_questions(here):
     here.choose("#kb-sample", "Fantasy world")
     expect(here.cell(0, 0)).to_have_value("Kingdom of Orrin")
     expect(here.page.locator("#kb-examples")).to_contain_text("Ashmere Dragon")
+
+
+def test_a_copied_row_undo_and_redo(here):
+    count = here.rows().count()
+    here.rows().first.locator(".kb-duplicate").click()
+    expect(here.rows()).to_have_count(count + 1)
+    expect(here.cell(1, 0)).to_be_focused()
+    expect(here.cell(0, 0)).to_have_attribute("aria-invalid", "true")  # two rows give the same property
+    expect(here.cell(0, 2)).to_have_attribute("aria-invalid", "false")
+    here.page.click("#kb-undo")
+    expect(here.rows()).to_have_count(count)
+    here.page.click("#kb-redo")
+    expect(here.rows()).to_have_count(count + 1)
+    expect(here.page.locator("#kb-redo")).to_be_disabled()
+
+
+def test_an_unticked_fact_is_not_used(here):
+    here.rows().first.locator(".kb-include").uncheck()
+    expect(here.page.locator("#kb-status")).to_contain_text("1 left out")
+    expect(here.ask("Who is the director of the Halden Workshop?")).not_to_contain_text("Ingrid Solvang")
+    here.rows().first.locator(".kb-include").check()
+    expect(here.page.locator("#kb-status")).not_to_contain_text("left out")
+    expect(here.ask("Who is the director of the Halden Workshop?")).to_contain_text("Ingrid Solvang")
+
+
+def test_a_column_head_sorts_the_view(here):
+    first = here.cell(0, 0).input_value()
+    head = here.page.locator(".kb-sort").nth(2)
+    head.click()
+    expect(here.page.locator("th[aria-sort=ascending]")).to_have_count(1)
+    values = [here.cell(row, 2).input_value() for row in range(3)]
+    assert values == sorted(values, key=lambda text: (not text[0].isdigit(), text.casefold())) or values[0][0].isdigit()
+    head.press("Enter")
+    expect(here.page.locator("th[aria-sort=descending]")).to_have_count(1)
+    head.click()
+    expect(here.cell(0, 0)).to_have_value(first)
+
+
+def test_the_own_table_is_there_after_a_reload_and_only_for_this_visitor(here, visit, slow_url):
+    here.cell(0, 2).fill("Priya Raman")
+    here.cell(0, 2).blur()
+    here.page.wait_for_function("Object.keys(localStorage).some(key => key.includes('kblam-playground-draft'))")
+    here.page.reload()
+    expect(here.cell(0, 2)).to_have_value("Priya Raman")
+    expect(visit(slow_url).cell(0, 2)).to_have_value("Ingrid Solvang")
+    here.page.click("#kb-start-over")
+    expect(here.cell(0, 2)).to_have_value("Ingrid Solvang")
+    here.page.reload()
+    expect(here.cell(0, 2)).to_have_value("Ingrid Solvang")

@@ -143,7 +143,7 @@ def test_strange_cells_pass_unharmed():
         (GOOD.encode("utf-16-le"), "a.csv", "NUL"),
         (b"\xff\xfe\x00\xd8\x00", "a.csv", "UTF-16"),
         (b"PK\x03\x04xxxx", "a.csv", "spreadsheet"),
-        ("x", "a.xlsx", ".csv, .tsv, .json"),
+        ("x", "a.xls", ".csv, .tsv, .json"),
         ('{"a": 1}', "a.json", "an object"),
         ("[1, 2]", "a.json", "item 1"),
         ("[]", "a.json", "no facts"),

@@ -1,0 +1,78 @@
+"""Runs the five systems on one question, one after the other, and shows each answer as soon as it is there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import gradio as gr
+
+from app.comparison import Comparison, Outcome, comparison_html
+from app.handlers import table
+from app.handlers.chat import notice
+from app.host import Encoding, ModelHost, compare
+from app.session import MAX_QUESTION, Session
+from app.texts import say
+from kblam_core import AskOptions, KblamError
+
+log = logging.getLogger("app")
+
+
+def stream(session: Session, host: ModelHost, sent: object, question: str | None, threshold: float) -> Iterator[tuple]:
+    """Yields (result, compare button, stop button). An empty box compares on the last question of the chat."""
+    table.take_edits(session, sent)
+    question = (question or "").strip() or (session.turns[-1].question if session.turns else "")
+    lang = session.lang
+    if not question or len(question) > MAX_QUESTION:
+        count = f"{len(question):,}"
+        text = say(lang, "long_question", count=count, limit=f"{MAX_QUESTION:,}") if question else say(lang, "empty_question")
+        yield notice(text), *buttons(False)
+        return
+    session.comparison = comparison = Comparison(question)
+    yield comparison_html(comparison, lang), *buttons(True)
+    try:
+        for _ in _run(session, host, comparison, threshold):
+            yield comparison_html(comparison, lang), gr.skip(), gr.skip()
+            if comparison.state == "stopped":
+                break
+    except KblamError as error:
+        comparison.state, comparison.problem = "error", str(error)
+    except Exception:
+        log.exception("The comparison failed")
+        comparison.state, comparison.problem = "error", say(lang, "generic_error")
+    if session.comparison is comparison:
+        yield comparison_html(comparison, lang), *buttons(False)
+
+
+def stop(session: Session) -> tuple:
+    """No further system is asked; the answers so far stay. Returns (result, compare button, stop button)."""
+    if session.comparison is None:
+        return gr.skip(), *buttons(False)
+    session.comparison.state = "stopped"
+    return comparison_html(session.comparison, session.lang), *buttons(False)
+
+
+def _run(session: Session, host: ModelHost, comparison: Comparison, threshold: float) -> Iterator[None]:
+    host.start()
+    while not host.wait(0.5):
+        yield
+    if host.state == "failed":
+        raise KblamError(host.reason or say(session.lang, "generic_error"))
+    comparison.state = "running"
+    yield
+    facts = session.draft.triples()
+    parts = compare(host.key, session.kb, facts, comparison.question, AskOptions(threshold=threshold))
+    try:
+        session.kb = next(parts)
+        for part in parts:
+            if isinstance(part, Outcome):
+                comparison.outcomes.append(part)
+            if isinstance(part, Outcome | Encoding):
+                yield
+    finally:
+        parts.close()
+    comparison.state = "done"
+
+
+def buttons(busy: bool) -> tuple:
+    return gr.Button(visible=not busy), gr.Button(visible=busy)

@@ -1,0 +1,38 @@
+"""The compare tab: one question, five ways to answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.texts import static
+
+
+@dataclass(frozen=True)
+class ComparePage:
+    """The components that handlers read and write."""
+
+    question: gr.Textbox
+    start: gr.Button
+    stop: gr.Button
+    result: gr.HTML
+
+
+def compare_page() -> ComparePage:
+    """Lay out the comparison inside the current tab."""
+    with gr.Row(elem_id="kb-compare-row"):
+        question = gr.Textbox(
+            label=static("question"),
+            show_label=False,
+            container=False,
+            placeholder=static("compare_hint"),
+            lines=1,
+            max_lines=4,
+            scale=5,
+            elem_id="kb-compare-question",
+        )
+        start = gr.Button(static("compare_start"), variant="primary", scale=1, min_width=90, elem_id="kb-compare-start")
+        stop = gr.Button(static("stop"), variant="stop", scale=1, min_width=90, visible=False, elem_id="kb-compare-stop")
+    result = gr.HTML("", elem_id="kb-compare-result")
+    return ComparePage(question, start, stop, result)
