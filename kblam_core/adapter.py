@@ -21,6 +21,7 @@ from kblam_core.cross_encoder import CrossEncoder, CrossShape
 from kblam_core.errors import InputError, MissingWeightsError
 from kblam_core.prior import QuestionPrior
 
+SCALE = ".int8_scale"  # follows the name of a matrix that is stored as int8
 GATE_FEATURES = 3  # KB mass, the prior's probability that some fact answers, the share of the strongest fact
 
 
@@ -144,13 +145,19 @@ class KblamAdapter(nn.Module):
         return torch.sigmoid(self.gate(torch.cat([hidden.float(), features], dim=-1))).squeeze(-1)
 
     def save(self, folder: str | Path, *, half: bool = True) -> Path:
-        """Write adapter.safetensors (maps in float16, or all in float32) and adapter.json (config and card) into `folder`."""
+        """Write adapter.safetensors and adapter.json (config and card) into `folder`. With `half`, large matrices are float16, those of
+        the cross-encoder's layers int8 with one scale a row: 15 MB instead of 40 for the default model."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {
-            name: (tensor.half() if half and tensor.ndim == 2 and tensor.numel() > 10_000 else tensor.float()).contiguous().cpu()
-            for name, tensor in self.state_dict().items()
-        }
+        tensors: dict[str, Tensor] = {}
+        for name, tensor in self.state_dict().items():
+            large = half and tensor.ndim == 2 and tensor.numel() > 10_000
+            if large and name.startswith("cross.layers."):
+                scale = tensor.abs().amax(1, keepdim=True).clamp_min(1e-8) / 127
+                tensors[name], tensors[name + SCALE] = (tensor / scale).round().to(torch.int8), scale.float()
+            else:
+                tensors[name] = tensor.half() if large else tensor.float()
+        tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
         save_file(tensors, folder / "adapter.safetensors")
         text = json.dumps(asdict(self.config), indent=1, ensure_ascii=False)
         (folder / "adapter.json").write_text(text + "\n", encoding="utf-8")
@@ -166,6 +173,8 @@ class KblamAdapter(nn.Module):
             adapter = cls(AdapterConfig(**config))
             with safe_open(folder / "adapter.safetensors", framework="pt") as file:
                 state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            for name in [name for name in state if name.endswith(SCALE)]:
+                state[name.removesuffix(SCALE)] *= state.pop(name)
             adapter.load_state_dict(state)
         except FileNotFoundError as error:
             raise MissingWeightsError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from kblam_core.adapter import AdapterConfig, KblamAdapter
 from kblam_core.errors import InputError, KblamError, MissingWeightsError
@@ -147,3 +148,17 @@ def test_the_copy_gate_is_a_probability():
 
 def test_a_fresh_adapter_has_width_of_its_encoder():
     assert tiny_adapter().key_map.in_features == ENCODER_WIDTH
+
+
+def test_the_cross_encoder_is_stored_in_one_byte_a_weight(tmp_path):
+    torch.manual_seed(0)
+    shape = {"below": 1, "layers": 1, "heads": 4, "inner": 256}
+    adapter = KblamAdapter(AdapterConfig("tiny", "hashes", 64, 32, 4, 8, (0, 2), cross=shape))
+    adapter.save(tmp_path)
+    with safe_open(tmp_path / "adapter.safetensors", framework="pt") as file:
+        kinds = {name: file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+    assert kinds["cross.layers.0.linear1.weight"] == torch.int8
+    again = KblamAdapter.load(tmp_path)
+    for name, tensor in adapter.cross.state_dict().items():
+        step = tensor.abs().max() / 127
+        assert (again.cross.state_dict()[name] - tensor).abs().max() <= step, name
