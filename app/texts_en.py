@@ -152,6 +152,7 @@ EN = {
     "scale_table_long": "its shares are of its attention on the table alone, whatever went to the text",
     "scale_row_long": "each row is drawn relative to its own largest share, so rows cannot be compared with one another",
     "same_colours": "Same colours for all layers and heads",
+    "map_share": "share of attention",
     "table_share": "the table's share",
     "map_note": "Each column is one token (a word or a piece of one); {scale}. On average {mass} of all attention in this layer and head "
     "went to the table.",

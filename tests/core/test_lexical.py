@@ -177,7 +177,7 @@ def test_words_that_all_entities_share_tell_little():
     assert telling["404"] == telling["503"] == pytest.approx(1)
     assert telling["http"] < 0.4
     assert EntityIndex(["Halden Workshop"]).telling == {"halden": pytest.approx(1), "workshop": pytest.approx(1)}
-    alignment = Alignment("what does 503 mean", ["HTTP 503", "HTTP 404"])
+    alignment = Alignment("what does 503 mean", ["HTTP 503", "HTTP 404", "p", "v"])
     named, other = (
         dict(zip(LEXICAL_FEATURES, alignment.features(entity, "p", "v", alignment.residual(entity)[1], telling), strict=True))
         for entity in ("HTTP 503", "HTTP 404")
