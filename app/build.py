@@ -182,12 +182,13 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
 
 def _wire_attention(session: gr.State, right: AttentionPage, host: ModelHost) -> None:
     given, shown = [session, right.turn, *view_inputs(right)], map_view(right)
-    right.turn.input(attention.pick_turn, given, attention_view(right)[1:], **NOW)
+    latest = {**NOW, "trigger_mode": "always_last"}  # the default drops a choice made while the last one is drawn
+    right.turn.input(attention.pick_turn, given, attention_view(right)[1:], **latest)
     for event in (right.rows.input, right.scale.input, right.same.input, right.top_k.release):
-        event(attention.draw, given, shown, **NOW)
-    right.layer.input(attention.choose, given, shown, **NOW)
-    right.head.input(attention.choose, given, shown, **NOW)
-    right.overview.open(attention.open_cell, given, shown, **NOW)
+        event(attention.draw, given, shown, **latest)
+    right.layer.input(attention.choose, given, shown, **latest)
+    right.head.input(attention.choose, given, shown, **latest)
+    right.overview.open(attention.open_cell, given, shown, trigger_mode="multiple", **NOW)  # each brings its own cell
 
     def ask_again(session: Session):
         yield from causal.answer(session, host)

@@ -86,7 +86,7 @@ def test_the_heatmap_follows_layer_head_and_words(here):
     options = here.page.get_by_role("option").all_text_contents()
     assert len(options) >= 2
     here.page.get_by_role("option").last.click()
-    expect(title).to_contain_text(f"layer {options[-1].strip()}, mean of all heads")
+    expect(title).to_contain_text(f"layer {options[-1].strip(' ✓')}, mean of all heads")
     here.page.locator("#kb-rows label").nth(1).click()
     expect(title).to_contain_text("question")
     words = "".join(plot.locator(".xtick text").all_text_contents())
