@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
-# Make the tables of assets/results/ (about 20 minutes on two cores): bash tools/make_results.sh
-# All questions for the shipped mode; the same questions, fewer of them, for every mode side by side.
+# Make the tables of assets/results/ (about 40 minutes on two cores): bash tools/make_results.sh
+# All questions of the three suites for the shipped mode; some of the same questions for every mode side by side; sizes; speed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
 out=assets/results
 mkdir -p "$out"
 evaluate() { "$python" -m kblam_core evaluate "$@"; }
+evaluate --suite assets/evaluation_fresh --mode kblam --json "$out/fresh-kblam.json"
 evaluate --suite assets/evaluation --mode kblam --json "$out/unseen-kblam.json"
 evaluate --suite assets/evaluation_held_out --mode kblam --json "$out/held-out-kblam.json"
-for mode in kblam rag-plain rag no-copy dense zero-shot; do
-  evaluate --suite assets/evaluation --mode "$mode" --limit 100 --json "$out/unseen-100-$mode.json"
+for mode in kblam dense rag rag-plain no-copy no-prior paper zero-shot; do
+  evaluate --suite assets/evaluation_fresh --mode "$mode" --limit 60 --json "$out/fresh-60-$mode.json"
+done
+for size in 10 1000 10000; do
+  for mode in kblam dense; do
+    evaluate --suite assets/evaluation --set main --set extra --size "$size" --mode "$mode" --limit 100 --json "$out/size-$size-$mode.json"
+  done
 done
 "$python" -m kblam_core bench --json "$out/bench.json"
-evaluate --suite assets/evaluation --pool --mode kblam --json "$out/unseen-pooled-kblam.json"
-for mode in kblam no-prior paper in-context; do
-  evaluate --suite assets/evaluation --mode "$mode" --limit 30 --json "$out/unseen-30-$mode.json"
-done
-for set in unseen-100 unseen-30; do "$python" -m kblam_core report "$out/$set"-*.json --out "$out/$set.md"; done
-"$python" -m kblam_core report "$out"/unseen-kblam.json "$out"/unseen-pooled-kblam.json "$out"/held-out-kblam.json --out "$out/kblam.md"
+"$python" -m kblam_core report "$out"/fresh-kblam.json "$out"/unseen-kblam.json "$out"/held-out-kblam.json --threshold-sweep --out "$out/kblam.md"
+"$python" -m kblam_core report "$out"/fresh-60-*.json --out "$out/fresh-60.md"
+"$python" -m kblam_core report "$out"/size-*.json --out "$out/sizes.md" --chart "$out/sizes.svg"
