@@ -83,6 +83,7 @@ def test_the_heatmap_follows_layer_head_and_words(here):
     here.choose("#kb-head", "all (mean)")
     expect(title).to_contain_text("mean of all KB layers, mean of all heads")
     here.page.click("#kb-layer input")
+    expect(here.page.get_by_role("option").last).to_have_text(re.compile(r"^\W*\d+\W*$"))  # layers, no longer heads with their shares
     options = here.page.get_by_role("option").all_text_contents()
     assert len(options) >= 2
     here.page.get_by_role("option").last.click()

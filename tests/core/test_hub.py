@@ -21,7 +21,7 @@ from tests.core.hub_server import TOKEN, HubServer, hub_server
 from tests.core.tiny import tiny_adapter
 
 ROOT = Path(__file__).parents[2]
-REPORT = ROOT / "assets" / "results" / "unseen-100-kblam.json"
+REPORT = ROOT / "assets" / "results" / "unseen-kblam.json"
 
 
 @pytest.fixture
