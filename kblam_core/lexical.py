@@ -28,6 +28,9 @@ LEXICAL_FEATURES = (
     "entity_min",  # the worst matched word of the entity
     "entity_exact",  # share of the entity's words found letter by letter
     "entity_phrase",  # the whole entity stands in the question
+    "entity_swapped_before",  # rarity of an unexplained word that stands for a missing word: "clouded leopard", held "snow leopard"
+    "entity_swapped_after",  # the same after a word that was found: "Halden Mill", held "Halden Workshop"
+    "entity_inserted",  # rarity of an unexplained word between words of the entity: "zero width non-joiner"
     "entity_numbers",  # share of the entity's words with digits that are missing from the question
     "entity_initials",  # the question holds the entity's initials
     "entity_length",  # number of words in the entity, log
@@ -168,6 +171,7 @@ class Alignment:
             float(best.min()),
             float((best > 0.99).mean()),
             float(phrase),
+            *_foreign(in_entity, np.where(rest, asked.rarity, 0)),
             float((best[numbers] < 1).mean()) if numbers.any() else 0.0,
             float(len(initials) > 1 and initials in asked.folded),
             float(np.log1p(len(entity_words.folded))),
@@ -180,6 +184,24 @@ class Alignment:
             float(np.log1p(capitals.sum())),
             float(np.log1p(free.sum())),
         ]
+
+
+def _foreign(in_entity: np.ndarray, unexplained: np.ndarray) -> tuple[float, float, float]:
+    """Words that belong to another name: in the place of a missing word, before or after a found one, and between two found ones.
+
+    in_entity (question words, entity words) similarity; unexplained (question words,) rarity, 0 where a word is explained.
+    """
+    if not in_entity.size:
+        return 0.0, 0.0, 0.0
+    unexplained = np.where((in_entity.max(1) < MATCHED) & (unexplained > SMALL), unexplained, 0)
+    place = in_entity.argmax(0)
+    found = in_entity.max(0) >= MATCHED
+    padded = np.concatenate([[0.0], unexplained, [0.0]])  # word n stands at n + 1
+    before = [padded[place[n + 1]] for n in range(len(found) - 1) if found[n + 1] and not found[n]]
+    after = [padded[place[n - 1] + 2] for n in range(1, len(found)) if found[n - 1] and not found[n]]
+    first, last = (place[found].min(), place[found].max()) if found.any() else (0, 0)
+    inside = unexplained[first:last] if last - first <= 2 * len(found) else []
+    return tuple(float(max(part, default=0.0)) for part in (before, after, inside))
 
 
 def _replace(text: str, found: Words, taken: np.ndarray) -> str:

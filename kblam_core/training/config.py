@@ -23,14 +23,14 @@ class TrainConfig:
 
     out: Path
     time_limit: float = 110.0
-    steps: int = 720
+    steps: int = 500
     seed: int = 0
     resume: bool = True
     backbone: str = DEFAULT_BACKBONE
     encoder: str = DEFAULT_ENCODER
     batch_size: int = 16
     stage: str = "both"
-    cross_steps: int = 1000
+    cross_steps: int = 1700
     questions: int = 12_000
     max_triples: int = 96
     every: int = 3

@@ -1,5 +1,5 @@
-"""First stage of training: the cross-encoder, from the catalogue's wordings. Each step asks some properties of different domains and
-shows, for each, facts of that domain: the asked property (mostly), its neighbours, and others that look like it.
+"""First stage of training: the cross-encoder, from the catalogue's wordings and WordNet's words. Each step asks some properties of
+different domains and shows, for each, facts of that domain: the asked property (mostly), its neighbours, and others that look like it.
 
 One domain in eight is left out, so that the question prior is trained on wordings that the cross-encoder has not seen.
 """
@@ -19,6 +19,7 @@ from kblam_core.cross_encoder import CrossEncoder
 from kblam_core.encoders import LocalEncoder
 from kblam_core.prior import readable, statement
 from kblam_core.training.catalogue import Domain, Property, generic_questions, load_catalogue, unrelated_messages
+from kblam_core.training.concepts import ConceptMaker
 from kblam_core.training.generator import misspell
 from kblam_core.training.values import Values
 from kblam_core.triples import Triple
@@ -26,6 +27,7 @@ from kblam_core.triples import Triple
 VALUES = 2  # different values shown with a property's name
 VALUE_LENGTH = 60  # characters of a value that matter here
 ABSENT = 0.25  # share of questions whose property is not among the facts
+CONCEPTS = 0.2  # share of questions about WordNet's words
 
 
 def is_left_out(domain: Domain) -> bool:
@@ -43,11 +45,13 @@ class Pairs:
 
 
 class PairMaker:
-    """An endless source of Pairs, a function of the seed. `nearness`: (domain -> similarity of its properties' names (P, P))."""
+    """An endless source of Pairs, a function of the seed; `concepts`: share of them that is about WordNet's words."""
 
-    def __init__(self, domains: list[Domain], encoder: LocalEncoder, *, seed: int, facts: int) -> None:
+    def __init__(self, domains: list[Domain], encoder: LocalEncoder, *, seed: int, facts: int, concepts: float = CONCEPTS) -> None:
         self.random = random.Random(seed)
         self.domains, self.facts = domains, facts
+        self.share = concepts
+        self._concepts = ConceptMaker(encoder, seed=seed + 1, facts=facts)
         self._values = Values(seed)
         self._statements: dict[tuple[str, str, str], list[str]] = {}
         vectors = [encoder.encode([readable(one.names[0]) for one in domain.properties]) for domain in domains]
@@ -60,6 +64,9 @@ class PairMaker:
         asked = pick.choice(domain.properties)
         chance = pick.random()
         answered = pick.random() >= ABSENT
+        if pick.random() < self.share:
+            question, facts = self._concepts.draw(answered=answered)
+            return Pairs(self._style(question, domain), facts, answered)
         if chance < 0.03:
             question, answered = pick.choice(unrelated_messages()), False
         elif chance < 0.05 and asked.neighbours:
@@ -143,11 +150,12 @@ def train_cross(
     dtype: torch.dtype | None = None,
     deadline: float | None = None,
     domains: list[Domain] | None = None,
+    concepts: float = CONCEPTS,
     report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> int:
     """Train `cross` in place; `deadline` is a time.monotonic() value. Returns the number of steps made."""
     domains = domains or [domain for domain in load_catalogue() if not is_left_out(domain)]
-    maker = PairMaker(domains, encoder, seed=seed, facts=facts)
+    maker = PairMaker(domains, encoder, seed=seed, facts=facts, concepts=concepts)
     body = [*cross.layers.parameters(), *cross.part.parameters()]
     head = [*cross.first.parameters(), *cross.second.parameters()]
     groups = [{"params": body, "lr": rate}, {"params": head, "lr": 1e-3}, {"params": [cross.scale], "lr": 1e-2, "weight_decay": 0.0}]

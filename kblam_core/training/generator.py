@@ -22,6 +22,9 @@ from kblam_core.training.catalogue import (
 from kblam_core.training.values import Values
 from kblam_core.triples import Triple
 
+# Words that make another name of a name: "Upper Halden Workshop" is not "Halden Workshop".
+SETTING_APART = tuple("New Old Upper Lower North South East West Great Little Second Junior Royal Inner Outer Black White Mini Non".split())
+NUMBERING = ("Pro", "Plus", "II", "III", "B", "2")
 KINDS = ("answerable", "two_facts", "missing_entity", "near_miss", "missing_property", "unrelated")
 SHARES = (0.56, 0.06, 0.11, 0.11, 0.12, 0.04)
 
@@ -306,6 +309,10 @@ class Generator:
         held = {other.triple.entity.casefold() for other in rows}
         held_words = [set(name.split()) for name in held]
         for _ in range(10):
+            if self.random.random() < 0.15:
+                name = self._set_apart(row.triple.entity)
+                if is_held_out(name) == self.held_out and name.casefold() not in held:
+                    return self._absent(rows, row, name)
             name = self.resembling(row.triple.entity, row.domain)
             words = set(name.casefold().split())
             # A name that merely shortens or lengthens a held one may be meant for it: not a clear refusal.
@@ -313,6 +320,13 @@ class Generator:
             if clear and not any(words <= other or words >= other for other in held_words):
                 return self._absent(rows, row, name)
         return None
+
+    def _set_apart(self, name: str) -> str:
+        """The name with one more word that makes it another's; numbers and the like come last."""
+        parts = name.split()
+        word = self.random.choice([word for word in (*SETTING_APART, *NUMBERING) if word.casefold() not in name.casefold()])
+        parts.insert(len(parts) if word in NUMBERING else self.random.randrange(len(parts)), word)
+        return " ".join(parts)
 
     def _missing_property(self, rows: list[Row]):
         row = rows[self._pick(rows)]

@@ -30,7 +30,7 @@ from kblam_core.training.generator import Generator
 from kblam_core.training.prior_stage import Prepared, VectorPool, judge_prior, prepare, read_across, train_prior
 
 QUESTIONS_PER_TABLE = 24
-CROSS_SHARE, PRIOR_SHARE = 0.35, 0.6  # of the time limit, at most, until the cross-encoder and the question prior are done
+CROSS_SHARE, PRIOR_SHARE = 0.55, 0.75  # of the time limit, at most, until the cross-encoder and the question prior are done
 MAX_TABLE = 192  # triples in the largest generated table
 CHECKED = 480  # questions kept aside to measure the prior
 

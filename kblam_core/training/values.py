@@ -26,12 +26,13 @@ class Values:
         """A value of this property's kind."""
         if property_.kind == "choice" or (property_.values and self.random.random() < 0.5):
             return self.random.choice(property_.values)
-        return self._make(property_.kind)
+        return self.make(property_.kind)
 
     def _western(self) -> Faker:
         return self.random.choice(self._fakers[:10])
 
-    def _make(self, kind: str) -> str:
+    def make(self, kind: str) -> str:
+        """A value of that kind ("person", "measure:kg", ...); a code where the kind is unknown."""
         pick = self.random
         if kind.startswith("measure:"):
             unit = kind.partition(":")[2]
