@@ -11,6 +11,7 @@ import pytest
 
 from kblam_core.prior import readable
 from kblam_core.training.catalogue import generic_questions, glosses, load_catalogue, unrelated_messages
+from kblam_core.training.concepts import load_concepts
 from kblam_core.training.generator import Generator
 from kblam_core.triples import read_table
 
@@ -117,3 +118,4 @@ def test_no_reserved_property_is_in_the_catalogue():
         if plain(readable(name)) in reserved
     }
     assert not taken
+    assert not [word for concept in load_concepts() for word in concept.words if word in reserved]

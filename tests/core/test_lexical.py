@@ -183,3 +183,21 @@ def test_words_that_all_entities_share_tell_little():
         for entity in ("HTTP 503", "HTTP 404")
     )
     assert named["entity_telling"] > 0.7 > named["entity_mean"] > other["entity_telling"] == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "entity", "expected"),
+    [
+        ("How endangered is the clouded leopard?", "snow leopard", "entity_swapped_before"),
+        ("When did Apollo 12 fly?", "Apollo 11", "entity_swapped_after"),
+        ("code of the zero width non-joiner", "zero width joiner", "entity_inserted"),
+        ("Who runs Halden?", "Halden Workshop", None),
+        ("Who runs the workshop in Halden?", "Halden Workshop", None),
+        ("How endangered is the snow leopard?", "snow leopard", None),
+    ],
+)
+def test_a_word_of_another_name_shows(question, entity, expected):
+    alignment = Alignment(question, [entity, "status", "x"])
+    measures = dict(zip(LEXICAL_FEATURES, alignment.features(entity, "status", "x", alignment.residual(entity)[1], {}), strict=True))
+    shown = {name for name in ("entity_swapped_before", "entity_swapped_after", "entity_inserted") if measures[name] > 0}
+    assert shown == ({expected} if expected else set())
