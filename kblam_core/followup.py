@@ -33,7 +33,7 @@ def complete(kb: KnowledgeBase, question: str, history: Sequence[tuple[str, str]
     if kb.coverage(question).max() >= NAMED:
         return question
     entity = _talked_about(kb, history)
-    return _with_entity(question, entity) if entity else question
+    return with_entity(question, entity) if entity else question
 
 
 def _talked_about(kb: KnowledgeBase, history: Sequence[tuple[str, str]]) -> str | None:
@@ -75,7 +75,8 @@ def _asked_of(kb: KnowledgeBase, name: str, history: Sequence[tuple[str, str]]) 
     return None
 
 
-def _with_entity(question: str, entity: str) -> str:
+def with_entity(question: str, entity: str) -> str:
+    """The question about `entity`: in the place of a pronoun, else at its end."""
     for pattern, replacement in ((_OWNER, f"{entity}'s"), (_NAME, entity)):
         if pattern.search(question):
             return pattern.sub(lambda _, replacement=replacement: replacement, question, count=1)

@@ -25,11 +25,12 @@ from kblam_core.followup import complete
 from kblam_core.hub import adapter_folder
 from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.prompt import REFUSAL, UNGROUNDED, Sentences, build_prompt, chat_text
-from kblam_core.ranking import answerable, own_probability, rank
+from kblam_core.ranking import answerable, own_probability
 from kblam_core.remote_encoder import recorded_name
 from kblam_core.small_talk import polite_reply
 from kblam_core.trace import TraceRecorder
 from kblam_core.triples import Triple
+from kblam_core.two_facts import rank_parts
 
 Part = TypeVar("Part")
 SHIPPED_ADAPTERS = Path(__file__).parent.parent / "assets" / "adapters"
@@ -164,7 +165,7 @@ class Kblam:
         options: AskOptions = AskOptions(),  # noqa: B008
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The shortlist: rows of the base (most promising first) and their prior logits (None without the prior)."""
-        return rank(kb, question, encoder=self.encoder, adapter=self.adapter, options=self._suited(options))
+        return rank_parts(kb, question, encoder=self.encoder, adapter=self.adapter, options=self._suited(options))
 
     def _suited(self, options: AskOptions) -> AskOptions:
         """An adapter of plain KBLaM has but one mode: the default means that one, any other is an error."""

@@ -1,0 +1,70 @@
+"""Questions for two facts: "the founder of A and the port of B?" is ranked part by part, and both facts come out on top.
+
+A part that leaves something out takes it from the other: "the height and the age of A", "who built A and B?", "Where is A, and when was
+it built?". The question is taken apart only if each part is answered by a fact of its own; an "and" inside a name stays where it is.
+"""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from kblam_core.adapter import KblamAdapter
+from kblam_core.answer import AskOptions
+from kblam_core.encoders import SentenceEncoder
+from kblam_core.followup import NAMED, complete, with_entity
+from kblam_core.knowledge_base import KnowledgeBase
+from kblam_core.prior import CANDIDATES, FLOOR
+from kblam_core.ranking import answerable, rank
+
+_JOINT = re.compile(r"\s*[;?]\s+(?:and\s+)?(?=\S)|\s*,?\s+(?:and also|and|plus|as well as|&)\s+|,\s+(?=(?:wh\w+|how)\b)", re.IGNORECASE)
+MOST_JOINTS = 3  # places where a question is tried to be taken apart
+SURE = 0.5  # probability that the table answers, of each part
+
+
+def rank_parts(
+    kb: KnowledgeBase, question: str, *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """As `ranking.rank`; for a question that asks for two facts, a fact's logit is the better one of the two parts'."""
+    rows, logits = rank(kb, question, encoder=encoder, adapter=adapter, options=options)
+    if logits is None or len(kb) < 2:
+        return rows, logits
+    best: tuple[float, np.ndarray, np.ndarray] | None = None
+    for first, second in _halves(kb, question):
+        ranked = [rank(kb, part, encoder=encoder, adapter=adapter, options=options) for part in (first, second)]
+        certainty = min(answerable(one) for _, one in ranked)
+        tops = [int(part[int(np.argmax(one))]) for part, one in ranked]
+        if certainty >= SURE and tops[0] != tops[1] and (best is None or certainty > best[0]):
+            best = certainty, *_together(rows, ranked)
+    return (rows, logits) if best is None else best[1:]
+
+
+def _halves(kb: KnowledgeBase, question: str) -> Iterator[tuple[str, str]]:
+    """Ways to take the question apart, each part completed from the other."""
+    for joint in list(_JOINT.finditer(question))[:MOST_JOINTS]:
+        first, second = question[: joint.start()].strip(), question[joint.end() :].strip()
+        if not first or not second:
+            continue
+        named = [kb.coverage(part) for part in (first, second)]
+        if named[1].max() < NAMED > named[0].max():
+            continue
+        if named[0].max() < NAMED:
+            yield with_entity(first, kb.triples[int(np.argmax(named[1]))].entity), second
+        else:
+            # What the second part leaves out is taken from the first, as from a turn before.
+            again = complete(kb, f"and {second}", [(first, "")]).removeprefix("and ")
+            yield first, again
+            if again != second and named[1].max() >= NAMED:
+                yield first, second
+
+
+def _together(rows: np.ndarray, ranked: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """One shortlist of both parts' candidates, as long as the whole question's."""
+    merged: dict[int, float] = {}
+    for part, logits in ranked:
+        for row, logit in zip(part[:CANDIDATES].tolist(), logits[:CANDIDATES].tolist(), strict=True):
+            merged[row] = max(logit, merged.get(row, FLOOR))
+    for row in rows.tolist():
+        merged.setdefault(row, FLOOR)
+    order = sorted(merged, key=lambda row: -merged[row])[: len(rows)]
+    return np.array(order), np.array([merged[row] for row in order], dtype=np.float32)
