@@ -7,34 +7,26 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from kblam_core import decoder
 from kblam_core.adapter import KblamAdapter
-from kblam_core.answer import MAX_QUESTION, Answer, AskOptions, Source, Timing
+from kblam_core.answer import MAX_QUESTION, Answer, AskOptions, Timing
 from kblam_core.backbones import DEFAULT_BACKBONE, find_backbone, load_backbone
-from kblam_core.copying import CopyState
-from kblam_core.decoding import Prefill, Step, decode, decode_plain
 from kblam_core.encoders import SentenceEncoder, load_encoder
 from kblam_core.errors import InputError, MissingWeightsError, UnsupportedModelError
 from kblam_core.followup import complete
 from kblam_core.hub import adapter_folder
 from kblam_core.knowledge_base import KnowledgeBase
-from kblam_core.prompt import REFUSAL, UNGROUNDED, Sentences, build_prompt, chat_text
-from kblam_core.ranking import answerable, own_probability, rank
+from kblam_core.ranking import rank
 from kblam_core.remote_encoder import recorded_name
 from kblam_core.small_talk import polite_reply
-from kblam_core.trace import TraceRecorder
 from kblam_core.triples import Triple
+from kblam_core.writer import Writer, since
 
-Part = TypeVar("Part")
 SHIPPED_ADAPTERS = Path(__file__).parent.parent / "assets" / "adapters"
-UNGROUNDED_TOKENS = 96  # of an answer from an empty table
-USED_SHARE = 0.2  # a fact whose share of the table's attention reaches this counts as used
 
 
 class Kblam:
@@ -60,8 +52,7 @@ class Kblam:
         self.tokenizer = tokenizer
         self.encoder = encoder
         self.adapter = adapter.eval()
-        self._sentences = Sentences(tokenizer)
-        self._lock = Lock()
+        self._writer = Writer(backbone, tokenizer, adapter)
         decoder.attach(backbone, adapter)
 
     @classmethod
@@ -147,14 +138,14 @@ class Kblam:
         started = time.perf_counter()
         if reply := polite_reply(question):
             yield reply
-            yield Answer(reply, False, "small_talk", 0.0, 0.0, [], [], Timing(_ms(started), _ms(started), 0))
+            yield Answer(reply, False, "small_talk", 0.0, 0.0, [], [], Timing(since(started), since(started), 0))
             return
         if not len(kb):
-            yield from self._without_facts(question, options, started)
+            yield from self._writer.without_facts(question, options, started)
             return
         question = complete(kb, question, history)
         rows, logits = self.rank(kb, question, options=options)
-        yield from self._generate(kb, question, rows, logits, options, started)
+        yield from self._writer.from_facts(kb, question, rows, logits, options, started)
 
     def rank(
         self,
@@ -174,132 +165,13 @@ class Kblam:
             raise InputError(f"This adapter is plain KBLaM, which has the mode 'paper' only, not '{options.mode}'.")
         return replace(options, mode="paper")
 
-    def _generate(
-        self, kb: KnowledgeBase, question: str, rows: np.ndarray, logits: np.ndarray | None, options: AskOptions, started: float
-    ) -> Iterator[str | Answer]:
-        prompt = build_prompt(self.tokenizer, question, self.adapter.config.prompt)
-        triples = [kb.triples[row] for row in rows]
-        sure = None
-        if logits is not None:
-            # The threshold shifts the odds: at 0.5 they stay as they are.
-            sure = answerable(logits, shift=np.log(options.threshold / (1 - options.threshold)))
-        with torch.inference_mode():
-            knowledge = self.adapter.knowledge(
-                torch.from_numpy(kb.key_vectors[rows])[None].to(self.device),
-                torch.from_numpy(kb.value_vectors[rows])[None].to(self.device),
-                prior=None if logits is None else torch.from_numpy(logits)[None].to(self.device),
-            )
-        copy = self._copy_state(triples, logits) if options.copy else None
-        recorder = TraceRecorder(self.kb_layers, self.num_heads, rows) if options.trace else None
-        steps: list[Step] = []
-        prefill: Prefill | None = None
-        ids: list[int] = []
-        text, first_at = "", None
-        parts = decode(
-            self.backbone,
-            self.adapter,
-            prompt,
-            knowledge,
-            copy=copy,
-            answerable=sure,
-            refusal=self._sentences.refusal,
-            end=self._sentences.end,
-            max_new_tokens=options.max_new_tokens,
-        )
-        for part in self._in_turns(parts):
-            if isinstance(part, Prefill):
-                prefill = part
-                if recorder:
-                    asked = [self._show(token) for token in prompt.ids[prompt.start : prompt.end]]
-                    recorder.question(asked, part.kb_weights[:, :, prompt.start : prompt.end])
-                continue
-            first_at = first_at or _ms(started)
-            steps.append(part)
-            ids.append(part.token)
-            if recorder:
-                recorder.answer(self._show(part.token), part.kb_weights)
-            whole = self.tokenizer.decode(ids, skip_special_tokens=True)
-            if whole.endswith("\ufffd"):  # a character whose bytes are not all there yet
-                continue
-            if len(whole) > len(text):
-                yield whole[len(text) :]
-                text = whole
-        timing = Timing(first_at or _ms(started), _ms(started), len(steps))
-        refused = text.strip().startswith(REFUSAL[:20])
-        shares = prefill.shares
-        used = [] if refused else self._used(kb, rows, steps, copy)
-        yield Answer(
-            text=text.strip(),
-            refused=refused,
-            state="refused" if refused else "answered",
-            kb_mass=float(np.mean([step.mass for step in steps])) if steps else 0.0,
-            confidence=_confidence(steps, logits),
-            sources=used,
-            nearest=[_source(kb, rows, number, shares) for number in np.argsort(-shares, kind="stable")[:5]],
-            timing=timing,
-            trace=recorder.finish() if recorder else None,
-        )
-
-    def _in_turns(self, parts: Iterator[Part]) -> Iterator[Part]:
-        """One token at a time under the lock: a stream whose reader pauses or goes away holds up nobody."""
-        while True:
-            with self._lock:
-                part = next(parts, None)
-            if part is None:
-                return
-            yield part
-
-    def _copy_state(self, triples: list[Triple], logits: np.ndarray | None) -> CopyState:
-        return CopyState(
-            firsts=self._sentences.facts(triples, first=True),
-            others=self._sentences.facts(triples, first=False),
-            refusal=self._sentences.refusal,
-            end=self._sentences.end,
-            more=own_probability(logits, triples),
-        )
-
-    def _used(self, kb: KnowledgeBase, rows: np.ndarray, steps: list[Step], copy: CopyState | None) -> list[Source]:
-        if not steps:
-            return []
-        shares = np.mean([step.shares for step in steps], axis=0)
-        copied = copy.used if copy else []
-        order = [*copied, *(n for n in np.argsort(-shares, kind="stable") if n not in copied and shares[n] >= USED_SHARE)]
-        return [_source(kb, rows, number, shares) for number in (order if copied else order[:3])]
-
-    def _show(self, token: int) -> str:
-        return self.tokenizer.decode([token])
-
     def generate_text(self, messages: list[dict[str, str]], *, max_new_tokens: int = 64) -> tuple[str, Timing]:
         """The plain backbone without any knowledge, greedy; the baselines use it."""
         started, first_at, pieces = time.perf_counter(), 0.0, []
-        for piece in self._speak(messages, max_new_tokens):
-            first_at = first_at or _ms(started)
+        for piece in self._writer.plain(messages, max_new_tokens):
+            first_at = first_at or since(started)
             pieces.append(piece)
-        return "".join(pieces).strip(), Timing(first_at or _ms(started), _ms(started), len(pieces))
-
-    def _speak(self, messages: list[dict[str, str]], max_new_tokens: int) -> Iterator[str]:
-        """What the backbone alone says, a piece for every token (empty while a character is not whole)."""
-        prompt = self.tokenizer(chat_text(self.tokenizer, messages), add_special_tokens=False)["input_ids"]
-        ids: list[int] = []
-        text = ""
-        for token in self._in_turns(decode_plain(self.backbone, prompt, end=self._sentences.end, max_new_tokens=max_new_tokens)):
-            ids.append(token)
-            whole = self.tokenizer.decode(ids, skip_special_tokens=True)
-            ready = not whole.endswith("\ufffd")
-            yield whole[len(text) :] if ready else ""
-            text = whole if ready else text
-
-    def _without_facts(self, question: str, options: AskOptions, started: float) -> Iterator[str | Answer]:
-        """An empty table: the backbone answers from its memory, and says so first."""
-        first_at = _ms(started)
-        yield UNGROUNDED
-        pieces = [UNGROUNDED]
-        for piece in self._speak([{"role": "user", "content": question}], min(options.max_new_tokens, UNGROUNDED_TOKENS)):
-            pieces.append(piece)
-            if piece:
-                yield piece
-        timing = Timing(first_at, _ms(started), len(pieces) - 1)
-        yield Answer("".join(pieces).strip(), False, "empty_table", 0.0, 0.0, [], [], timing)
+        return "".join(pieces).strip(), Timing(first_at or since(started), since(started), len(pieces))
 
 
 def _checked(question: str) -> str:
@@ -309,18 +181,3 @@ def _checked(question: str) -> str:
     if len(question) > MAX_QUESTION:
         raise InputError(f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} can be asked. Shorten it.")
     return question
-
-
-def _confidence(steps: list[Step], logits: np.ndarray | None) -> float:
-    if logits is not None:
-        return answerable(logits)
-    return 1.0 - steps[0].refusal if steps else 0.0
-
-
-def _source(kb: KnowledgeBase, rows: np.ndarray, number: int, shares: np.ndarray) -> Source:
-    triple = kb.triples[rows[number]]
-    return Source(int(rows[number]), triple.entity, triple.property, triple.value, float(shares[number]))
-
-
-def _ms(started: float) -> float:
-    return 1000 * (time.perf_counter() - started)
