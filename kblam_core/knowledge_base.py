@@ -3,6 +3,7 @@
 Shapes: M triples, E sentence width, N different entities.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kblam_core.lexical import EntityIndex
 from kblam_core.prior import readable, statement
 from kblam_core.triples import Triple, clean_rows
 
+FORMAT = "kblam-knowledge-base-2"  # of a saved base
 STATEMENTS_AHEAD = 2_000  # larger tables encode the statements of a question's candidates when they are first asked for
 
 
@@ -114,7 +116,7 @@ class KnowledgeBase:
             "texts": _pack([cell for triple in self.triples for cell in (triple.entity, triple.property, triple.value)]),
             "names": _pack(names),
         }
-        save_file(tensors, path, metadata={"encoder": self.encoder.name, "format": "kblam-knowledge-base-1"})
+        save_file(tensors, path, metadata={"encoder": self.encoder.name, "format": FORMAT})
         return path
 
     @classmethod
@@ -122,13 +124,15 @@ class KnowledgeBase:
         """Read what `save` wrote. Raises InputError when the file is another thing or was made with another encoder."""
         try:
             with safe_open(path, framework="numpy") as file:
-                made_with = (file.metadata() or {}).get("encoder")
+                about = file.metadata() or {}
                 parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, ValueError) as error:
             raise InputError(f"{path} could not be read as an encoded knowledge base: {error}") from error
         except Exception as error:  # safetensors raises its own kind, which derives from Exception alone
             raise InputError(f"{path} is not a safetensors file; make one with `python -m kblam_core encode`.") from error
-        if made_with != encoder.name:
+        if about.get("format") != FORMAT:
+            raise InputError(f"{path} is not an encoded base of this version; make it again with `python -m kblam_core encode`.")
+        if (made_with := about.get("encoder")) != encoder.name:
             raise InputError(f"{path} was encoded with '{made_with}', but the encoder in use is '{encoder.name}'. Encode it again.")
         base = cls(encoder)
         cells = _unpack(parts["texts"])
@@ -164,9 +168,9 @@ def _names(triple: Triple, *, with_statement: bool) -> list[str]:
 
 
 def _pack(texts: Sequence[str]) -> np.ndarray:
-    """Texts as UTF-8 bytes, each closed by a zero byte (cells cannot hold one)."""
-    return np.frombuffer("".join(text + "\0" for text in texts).encode(), dtype=np.uint8).copy()
+    """Texts as the bytes of a JSON list: whatever stands in a cell comes back as it was."""
+    return np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8).copy()
 
 
 def _unpack(packed: np.ndarray) -> list[str]:
-    return packed.tobytes().decode().split("\0")[:-1]
+    return json.loads(packed.tobytes())

@@ -20,12 +20,13 @@ from kblam_core.errors import InputError, MissingWeightsError, UnsupportedModelE
 from kblam_core.followup import complete
 from kblam_core.hub import adapter_folder
 from kblam_core.knowledge_base import KnowledgeBase
-from kblam_core.ranking import rank
+from kblam_core.ranking import rank, rank_many
 from kblam_core.remote_encoder import recorded_name
 from kblam_core.small_talk import polite_reply
 from kblam_core.triples import Triple
 from kblam_core.writer import Writer, since
 
+RANKED_TOGETHER = 64  # questions of ask_many
 SHIPPED_ADAPTERS = Path(__file__).parent.parent / "assets" / "adapters"
 
 
@@ -147,6 +148,43 @@ class Kblam:
         rows, logits = self.rank(kb, question, options=options)
         yield from self._writer.from_facts(kb, question, rows, logits, options, started)
 
+    def ask_many(
+        self,
+        kb: KnowledgeBase,
+        questions: Sequence[str],
+        *,
+        histories: Sequence[Sequence[tuple[str, str]]] = (),
+        options: AskOptions = AskOptions(),  # noqa: B008
+    ) -> Iterator[Answer]:
+        """The answers to many questions, in order and each as soon as it is there: those that `ask` gives them one by one.
+
+        What the encoder does is done for RANKED_TOGETHER questions at once, answers are written one after the other; the timing of an
+        answer counts its own share of that. histories: one for each question, or none at all. The table must not change meanwhile.
+        Raises InputError, before anything is answered, for an empty or over-long question.
+        """
+        if histories and len(histories) != len(questions):
+            raise InputError(f"There are {len(questions)} questions and {len(histories)} histories. Give one for each question, or none.")
+        checked = [_checked(question, f"Question {number}") for number, question in enumerate(questions, start=1)]
+        if histories:
+            checked = [complete(kb, question, history) for question, history in zip(checked, histories, strict=True)]
+        options = self._suited(options)
+        parts = (checked[start : start + RANKED_TOGETHER] for start in range(0, len(checked), RANKED_TOGETHER))
+        return (answer for part in parts for answer in self._answers(kb, part, options))
+
+    def _answers(self, kb: KnowledgeBase, questions: Sequence[str], options: AskOptions) -> Iterator[Answer]:
+        ranked_from = time.perf_counter()
+        serious = [question for question in dict.fromkeys(questions) if len(kb) and not polite_reply(question)]
+        ranked = rank_many(kb, serious, encoder=self.encoder, adapter=self.adapter, options=options) if serious else []
+        share = (time.perf_counter() - ranked_from) / max(len(serious), 1)
+        shortlists = dict(zip(serious, ranked, strict=True))
+        for question in questions:
+            if question in shortlists:
+                started = time.perf_counter() - share
+                *_, answer = self._writer.from_facts(kb, question, *shortlists[question], options, started)
+                yield answer
+            else:
+                yield self.ask(kb, question, options=options)
+
     def rank(
         self,
         kb: KnowledgeBase,
@@ -174,10 +212,10 @@ class Kblam:
         return "".join(pieces).strip(), Timing(first_at or since(started), since(started), len(pieces))
 
 
-def _checked(question: str) -> str:
+def _checked(question: str, name: str = "The question") -> str:
     question = question.strip()
     if not question:
-        raise InputError("The question is empty. Type a question about the facts of the table.")
+        raise InputError(f"{name} is empty. Type a question about the facts of the table.")
     if len(question) > MAX_QUESTION:
-        raise InputError(f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} can be asked. Shorten it.")
+        raise InputError(f"{name} has {len(question):,} characters; at most {MAX_QUESTION:,} can be asked. Shorten it.")
     return question

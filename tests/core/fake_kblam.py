@@ -87,6 +87,9 @@ class FakeKblam:
         text = f"The {best.property} of {best.entity} is {best.value}."
         return self._answer(text, False, "answered", nearest[:1], nearest)
 
+    def ask_many(self, kb, questions, *, histories=(), options=None):
+        return (self.ask(kb, question, history=history, options=options) for question, history in zip(questions, histories, strict=True))
+
     def stream(self, kb, question, *, history=(), options=None):
         answer = self.ask(kb, question, options=options)
         yield from (word + " " for word in answer.text.split())
