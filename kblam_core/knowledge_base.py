@@ -15,6 +15,7 @@ from kblam_core.encoders import SentenceEncoder
 from kblam_core.errors import InputError
 from kblam_core.lexical import EntityIndex
 from kblam_core.prior import readable, statement
+from kblam_core.remote_encoder import RemoteEncoder, Sending
 from kblam_core.triples import Triple, clean_rows
 
 FORMAT = "kblam-knowledge-base-2"  # of a saved base
@@ -45,10 +46,7 @@ class KnowledgeBase:
         row_of = {triple: row for row, triple in enumerate(self.triples)}
         rows = np.array([row_of.get(triple, -1) for triple in triples], dtype=np.int64)
         fresh = np.flatnonzero(rows < 0)
-        texts = [triples[row].key_text for row in fresh] + [triples[row].value_text for row in fresh]
-        ahead = len(triples) <= STATEMENTS_AHEAD
-        names = dict.fromkeys(name for row in fresh for name in _names(triples[row], with_statement=ahead))
-        names = [name for name in names if name not in self._named]
+        texts, names = self._texts([triples[row] for row in fresh], len(triples))
         encoded = self.encoder.encode(texts + names)
         count = len(fresh)
         key_vectors = np.empty((len(triples), self.encoder.width), dtype=np.float32)
@@ -60,6 +58,20 @@ class KnowledgeBase:
         self.triples, self.key_vectors, self.value_vectors = triples, key_vectors, value_vectors
         self._index_entities()
         return count
+
+    def sending(self, triples: Sequence[Triple]) -> Sending | None:
+        """What `update` would send to an encoder behind HTTP, where that is much; None for an encoder on this machine."""
+        if not isinstance(self.encoder, RemoteEncoder):
+            return None
+        held = set(self.triples)
+        texts, names = self._texts([triple for triple in triples if triple not in held], len(triples))
+        return self.encoder.sending(texts + names)
+
+    def _texts(self, fresh: Sequence[Triple], size: int) -> tuple[list[str], list[str]]:
+        """(keys, then values; names not met before) of the triples that are new in a table of `size`."""
+        texts = [triple.key_text for triple in fresh] + [triple.value_text for triple in fresh]
+        names = dict.fromkeys(name for triple in fresh for name in _names(triple, with_statement=size <= STATEMENTS_AHEAD))
+        return texts, [name for name in names if name not in self._named]
 
     def add(self, triple: Triple) -> None:
         """Append a triple. Raises InputError when its entity already has that property."""

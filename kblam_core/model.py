@@ -20,6 +20,8 @@ from kblam_core.errors import InputError, MissingWeightsError, UnsupportedModelE
 from kblam_core.followup import complete
 from kblam_core.hub import adapter_folder
 from kblam_core.knowledge_base import KnowledgeBase
+from kblam_core.memory import check_memory
+from kblam_core.precision import pick_dtype, quantization_config
 from kblam_core.ranking import rank, rank_many
 from kblam_core.remote_encoder import recorded_name
 from kblam_core.small_talk import polite_reply
@@ -59,28 +61,36 @@ class Kblam:
     @classmethod
     def load(
         cls,
-        backbone: str = DEFAULT_BACKBONE,
+        backbone: str | None = None,
         *,
         encoder: str | None = None,
         adapter: str | Path | None = None,
         device: str = "auto",
+        dtype: str = "auto",
+        quantize: str | None = None,
+        force: bool = False,
     ) -> "Kblam":
         """Load everything. `adapter` is a local folder or a repository on the Hub (default: the one shipped for the backbone).
 
-        device: "auto" takes CUDA where it is there. Raises MissingWeightsError, UnsupportedModelError or InputError.
+        backbone: by default the one that the adapter was trained for. device: "auto" takes CUDA where it is there. dtype: "auto",
+        "float32", "bfloat16" or "float16". quantize: "4bit" or "8bit" (CUDA, bitsandbytes). force: load it even where memory is short.
+        Raises MissingWeightsError, UnsupportedModelError, InputError or NotEnoughMemoryError.
         """
         device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        found = find_backbone(backbone)
-        folder = adapter_folder(adapter) if adapter else SHIPPED_ADAPTERS / found.name.replace("/", "--")
-        if not folder.is_dir():
-            raise MissingWeightsError(
-                f"There is no adapter for '{found.name}' at {folder.name}. Train one with "
-                f"`python -m kblam_core train --backbone {backbone} --out my-adapter` and pass it with --adapter my-adapter."
-            )
-        trained = KblamAdapter.load(folder)
-        dtype = torch.bfloat16 if device == "cuda" else torch.float32
-        model, tokenizer = load_backbone(backbone, dtype=dtype)
-        return cls(model.to(device), tokenizer, load_encoder(encoder or trained.config.encoder, device=device), trained.to(device))
+        number_type = pick_dtype(dtype, device=device)
+        quantization = quantization_config(quantize, device=device, dtype=number_type) if quantize else None
+        trained = KblamAdapter.load(adapter_folder(adapter)) if adapter else _shipped(backbone or DEFAULT_BACKBONE)
+        name = backbone or (trained.config.backbone if adapter else DEFAULT_BACKBONE)
+        if not force:
+            check_memory(name, dtype=number_type, device=device, quantize=quantize)
+        model, tokenizer = load_backbone(name, dtype=number_type, quantization=quantization, device=device)
+        model = model if quantize else model.to(device)
+        return cls(model, tokenizer, load_encoder(encoder or trained.config.encoder, device=device), trained.to(device))
+
+    @property
+    def backbone_name(self) -> str:
+        """As the adapter records it."""
+        return self.adapter.config.backbone
 
     @property
     def kb_layers(self) -> list[int]:
@@ -210,6 +220,18 @@ class Kblam:
             first_at = first_at or since(started)
             pieces.append(piece)
         return "".join(pieces).strip(), Timing(first_at or since(started), since(started), len(pieces))
+
+
+def _shipped(backbone: str) -> KblamAdapter:
+    """The adapter that comes with the project for a backbone. Raises MissingWeightsError, UnsupportedModelError."""
+    found = find_backbone(backbone)
+    folder = SHIPPED_ADAPTERS / found.name.replace("/", "--")
+    if not folder.is_dir():
+        raise MissingWeightsError(
+            f"There is no adapter for '{found.name}'. Train one with "
+            f"`python -m kblam_core train --backbone {backbone} --out my-adapter` and pass it with --adapter my-adapter."
+        )
+    return KblamAdapter.load(folder)
 
 
 def _checked(question: str, name: str = "The question") -> str:

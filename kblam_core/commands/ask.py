@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kblam_core.commands import shared
-from kblam_core.commands.shared import Adapter, Backbone, Device, Encoder, MaxRows, Threshold, TopK
+from kblam_core.commands.shared import Adapter, AnyBackbone, Device, Dtype, Encoder, Force, MaxRows, Quantize, Threshold, TopK, Yes
 from kblam_core.errors import InputError
 from kblam_core.triples import MAX_ROWS
 
@@ -32,10 +32,14 @@ def ask(
     threshold: Threshold = None,
     max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer, in tokens.")] = None,
     max_rows: MaxRows = MAX_ROWS,
-    backbone: Backbone = shared.DEFAULT_BACKBONE,
+    backbone: AnyBackbone = None,
     encoder: Encoder = None,
     adapter: Adapter = None,
     device: Device = "auto",
+    dtype: Dtype = "auto",
+    quantize: Quantize = None,
+    force: Force = False,
+    yes: Yes = False,
 ) -> None:
     """Answer a question from a table of facts, or a file of questions, and name the facts the answer came from.
 
@@ -66,8 +70,8 @@ def ask(
 
         asked = read_asked(questions)
     source = shared.find_source(kb, max_rows=max_rows)
-    kblam = shared.load_kblam(backbone, encoder, adapter, device)
-    base = source.open(kblam)
+    kblam = shared.load_kblam(backbone, encoder, adapter, device, dtype, quantize, force)
+    base = source.open(kblam, yes=yes)
     if asked is not None:
         for text, answer in zip(asked[0], kblam.ask_many(base, asked[0], histories=asked[1], options=options), strict=True):
             if as_json:
@@ -103,10 +107,14 @@ def encode(
     kb: Annotated[Path, typer.Option(help="Table of facts: .csv, .tsv, .json, .jsonl or .xlsx.")],
     out: Annotated[Path, typer.Option(help="Where to write the encoded base: NAME.safetensors.")],
     max_rows: MaxRows = MAX_ROWS,
-    backbone: Backbone = shared.DEFAULT_BACKBONE,
+    backbone: AnyBackbone = None,
     encoder: Encoder = None,
     adapter: Adapter = None,
     device: Device = "auto",
+    dtype: Dtype = "auto",
+    quantize: Quantize = None,
+    force: Force = False,
+    yes: Yes = False,
 ) -> None:
     """Encode a table once and save it; ask and evaluate take the file for --kb.
 
@@ -123,7 +131,7 @@ def encode(
         raise InputError(f"{kb.name} is encoded already. Give --kb a table (.csv, .tsv, .json, .jsonl, .xlsx).")
     if not source.table.triples:
         raise InputError(f"{kb.name} holds no usable fact. Add rows with entity, property and value.")
-    kblam = shared.load_kblam(backbone, encoder, adapter, device)
-    base = source.open(kblam)
+    kblam = shared.load_kblam(backbone, encoder, adapter, device, dtype, quantize, force)
+    base = source.open(kblam, yes=yes)
     base.save(out)
     typer.echo(f"{len(base.triples):,} facts encoded in {out}")

@@ -31,6 +31,9 @@ class FakeBase:
     def __len__(self) -> int:
         return len(self.triples)
 
+    def sending(self, triples) -> None:
+        return None
+
     def update(self, triples) -> int:
         changed = len(set(triples) - set(self.triples))
         self.triples = list(triples)
@@ -43,6 +46,7 @@ class FakeBase:
 class FakeKblam:
     """Answers with the fact whose key shares most words with the question; refuses below a similarity of 0.6."""
 
+    backbone_name = "smollm2-135m"
     context_window = 2048
 
     def __init__(self) -> None:
@@ -51,7 +55,7 @@ class FakeKblam:
         self.prompts: list[list[dict[str, str]]] = []
         self.options = None
 
-    def knowledge_base(self, triples) -> FakeBase:
+    def knowledge_base(self, triples=()) -> FakeBase:
         return FakeBase(list(triples))
 
     def count_tokens(self, text: str) -> int:
