@@ -11,6 +11,7 @@ from app.assets import STYLES
 from app.handlers import api, attention, causal, chat, compare, completions, importing, share, table
 from app.host import ModelHost
 from app.link import read_link
+from app.models import Models
 from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
 from app.pages.compare import ComparePage, compare_page
@@ -31,14 +32,15 @@ MAX_WAITING = 64
 MAX_UPLOAD = "20mb"
 
 
-def build_app(host: ModelHost) -> gr.Blocks:
-    """The page over one model host. Makes no network call and does not load the model."""
+def build_app(host: ModelHost, *others: ModelHost) -> gr.Blocks:
+    """The page over model hosts of different names, the default first. Makes no network call and does not load a model."""
+    models = Models([host, *others])
     with gr.Blocks(title="KBLaM Playground", analytics_enabled=False) as blocks:
         session = gr.State(Session())
         header = gr.HTML("", elem_id="kb-header")
         with gr.Row(elem_id="kb-columns"):
             with gr.Column(scale=5, min_width=340, elem_id="kb-left"):
-                left = chat_page()
+                left = chat_page(models.names)
                 sharing = share_page()
             with gr.Column(scale=6, min_width=340, elem_id="kb-right"), gr.Tabs(elem_id="kb-tabs"):
                 with gr.Tab(static("facts"), id="facts"):
@@ -50,11 +52,11 @@ def build_app(host: ModelHost) -> gr.Blocks:
                 with gr.Tab(static("how"), id="how"):
                     how = gr.Markdown("", elem_id="kb-how")
         _wire_table(session, facts, left)
-        _wire_chat(session, facts, left, right, sharing, host)
+        _wire_chat(session, facts, left, right, sharing, models)
         _wire_share(session, facts, left, sharing)
-        _wire_compare(session, facts, left, comparing, host)
-        _wire_attention(session, right, host)
-        _wire_start(blocks, session, header, facts, left, right, sharing, how, host)
+        _wire_compare(session, facts, left, comparing, models)
+        _wire_attention(session, right, models)
+        _wire_start(blocks, session, header, facts, left, right, sharing, how, models)
         gr.api(api.make_ask(host), api_name="ask", api_visibility="public", **MODEL)
     blocks.queue(max_size=MAX_WAITING)
     return blocks
@@ -140,12 +142,12 @@ def _wire_import(session: gr.State, facts: FactsPage) -> None:
     page.cancel.click(importing.cancel, session, panel, **NOW)
 
 
-def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, sharing: SharePage, host: ModelHost) -> None:
+def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, sharing: SharePage, models: Models) -> None:
     opened = [left.chat, left.question, left.notice, left.ask, left.stop]
     given = [session, facts.table, left.question]
 
     def stream(session: Session, mode: str, threshold: float):
-        yield from chat.stream(session, host, mode, threshold)
+        yield from chat.stream(session, models.named(session.model), mode, threshold)
 
     def picked(session: Session, value: object, event: gr.EventData) -> tuple:
         result = chat.accept(session, value, str(event._data.get("text", "")))
@@ -177,10 +179,15 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
     ):
         event.then(attention.latest, shown, attention_view(right), **NOW)
         event.then(share.answers, session, sharing.turn, **NOW)
+
+    def choose(session: Session, name: str) -> tuple:
+        return chat.choose(session, models, name)
+
+    left.model.input(choose, [session, left.model], [left.banner, left.timer], **NOW)
     left.stop.click(chat.stop, session, [left.chat, left.ask, left.stop], **NOW)
 
 
-def _wire_attention(session: gr.State, right: AttentionPage, host: ModelHost) -> None:
+def _wire_attention(session: gr.State, right: AttentionPage, models: Models) -> None:
     given, shown = [session, right.turn, *view_inputs(right)], map_view(right)
     latest = {**NOW, "trigger_mode": "always_last"}  # the default drops a choice made while the last one is drawn
     right.turn.input(attention.pick_turn, given, attention_view(right)[1:], **latest)
@@ -191,7 +198,8 @@ def _wire_attention(session: gr.State, right: AttentionPage, host: ModelHost) ->
     right.overview.open(attention.open_cell, given, shown, trigger_mode="multiple", **NOW)  # each brings its own cell
 
     def ask_again(session: Session):
-        yield from causal.answer(session, host)
+        asked = session.change.turn.model if session.change else ""
+        yield from causal.answer(session, models.named(asked))
 
     compared = comparison_view(right)
     noted = right.explorer.test(causal.accept, session, compared, trigger_mode="multiple", **NOW)
@@ -205,9 +213,9 @@ def _wire_share(session: gr.State, facts: FactsPage, left: ChatPage, sharing: Sh
     sharing.copy.click(share.link, given, [sharing.link, sharing.notice], **NOW)
 
 
-def _wire_compare(session: gr.State, facts: FactsPage, left: ChatPage, page: ComparePage, host: ModelHost) -> None:
+def _wire_compare(session: gr.State, facts: FactsPage, left: ChatPage, page: ComparePage, models: Models) -> None:
     def stream(session: Session, sent: object, question: str, threshold: float):
-        yield from compare.stream(session, host, sent, question, threshold)
+        yield from compare.stream(session, models.named(session.model), sent, question, threshold)
 
     shown = [page.result, page.start, page.stop]
     given = [session, facts.table, page.question, left.threshold]
@@ -216,7 +224,7 @@ def _wire_compare(session: gr.State, facts: FactsPage, left: ChatPage, page: Com
     page.stop.click(compare.stop, session, shown, **NOW)
 
 
-def _wire_start(blocks, session, header, facts, left, right, sharing, how, host) -> None:
+def _wire_start(blocks, session, header, facts, left, right, sharing, how, models) -> None:
     def start(session: Session, kept: object, fragment: object, request: gr.Request) -> tuple:
         session.lang = lang = pick_language(request.headers.get("accept-language"))
         table.begin(session, kept)
@@ -244,11 +252,11 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, host)
             gr.Dropdown(choices=[(say(lang, f"scale_{scale}"), scale) for scale in SCALES]),
             f'<p class="kb-note">{literal(say(lang, "attention_none"))}</p>',
             say(lang, "how_text", url=str(request.base_url)),
-            *chat.banner(session, host),
+            *chat.banner(session, models.named(session.model)),
         )
 
     def tick(session: Session) -> tuple:
-        return chat.banner(session, host)
+        return chat.banner(session, models.named(session.model))
 
     # From the first edit on the browser's own draft is what a reload is to show, not the link's table.
     facts.kept.change(None, js="() => location.hash.startsWith('#kblam=') && history.replaceState(null, '', location.pathname)", **NOW)

@@ -26,16 +26,19 @@ _MODELS: dict[int, Any] = {}  # host key -> its loaded Kblam, where a worker for
 
 @dataclass(frozen=True)
 class Encoding:
-    """A sign of progress: `done` of `total` new facts are encoded."""
+    """A sign of progress: `done` of `total` new facts are encoded. sending: what an encoder behind HTTP is about to be sent for all of
+    them (kblam_core's Sending), where that is much."""
 
     done: int
     total: int
+    sending: Any = None
 
 
 class ModelHost:
     """The model's life: "idle", "loading", "ready" or "failed" with the reason in words."""
 
-    def __init__(self, load: Callable[[], Any]) -> None:
+    def __init__(self, load: Callable[[], Any], *, name: str = "") -> None:
+        self.name = name
         self._load = load
         self.key = next(_KEYS)
         self._lock = threading.Lock()
@@ -97,7 +100,7 @@ def run(
     On ZeroGPU the base is not sent back (it holds the encoder): there the facts are encoded anew on the GPU.
     """
     model = _MODELS[key]
-    kb = model.knowledge_base(()) if kb is None else kb
+    kb = _own(model, kb)
     yield None if on_zero_gpu() else kb
     yield from _update(kb, triples)
     yield from model.stream(kb, question, history=history, options=options)
@@ -110,7 +113,7 @@ def compare(key: int, kb: Any, triples: Sequence[Triple], question: str, options
     All systems run on the same model, encoder and facts, without history. Raises KblamError kinds.
     """
     model = _MODELS[key]
-    kb = model.knowledge_base(()) if kb is None else kb
+    kb = _own(model, kb)
     yield None if on_zero_gpu() else kb
     yield from _update(kb, triples)
     for system in SYSTEMS:
@@ -132,14 +135,21 @@ def _prompted(model: Any, kb: Any, system: str, question: str) -> Outcome:
     return Outcome.of_reply(system, ask(question))
 
 
+def _own(model: Any, kb: Any) -> Any:
+    """The base itself where its vectors are of this model's encoder, else a new one."""
+    return kb if kb is not None and kb.encoder.name == model.encoder.name else model.knowledge_base(())
+
+
 def _update(kb: Any, triples: Sequence[Triple]) -> Iterator[Encoding]:
     """Bring `kb` to `triples`, many new facts in parts: what is encoded stays when the visitor stops halfway."""
     wanted, known = set(triples), set(kb.triples)
     fresh = [triple for triple in triples if triple not in known]
+    if sending := kb.sending(triples):
+        yield Encoding(0, len(fresh), sending)  # said before anything is sent
     if len(fresh) > ENCODE_AT_ONCE:
         kept = [triple for triple in kb.triples if triple in wanted]
         for done in range(0, len(fresh), ENCODE_AT_ONCE):
-            yield Encoding(done, len(fresh))
+            yield Encoding(done, len(fresh), sending)
             kb.update(kept + fresh[: done + ENCODE_AT_ONCE])
     kb.update(triples)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from app.session import Session, Turn
 from app.texts import plural, say
-from kblam_core import Source
+from kblam_core import Sending, Source
 
 SHOWN_FACTS = 3  # named under the answer; weaker ones fold away
 LEAST_SHARE = 0.05
@@ -128,8 +128,16 @@ def _meta(turn: Turn, lang: str) -> str:
 def _thinking(turn: Turn, lang: str) -> str:
     if turn.encoding is None:
         return say(lang, "thinking")
-    done, total = turn.encoding
-    return say(lang, "encoding", done=f"{done:,}", total=f"{total:,}")
+    done, total, sending = turn.encoding.done, turn.encoding.total, turn.encoding.sending
+    text = say(lang, "encoding", done=f"{done:,}", total=f"{total:,}")
+    return f"{sent(sending, lang)} {text}" if sending else text
+
+
+def sent(sending: Sending, lang: str) -> str:
+    """What leaves this machine, to whom and for how much, in words."""
+    price = say(lang, "price_unknown") if sending.dollars is None else say(lang, "price", dollars=f"{sending.dollars:.4f}")
+    about = {"texts": f"{sending.texts:,}", "tokens": f"{sending.tokens:,}", "model": sending.model, "service": sending.service}
+    return say(lang, "sending", price=price, **about)
 
 
 def _text(text: str) -> str:

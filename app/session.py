@@ -47,7 +47,8 @@ class Turn:
     facts: list[Triple] = field(default_factory=list)  # the table as it was when asked: answer.sources index into it
     options: AskOptions | None = None  # what it was asked with, to ask again in the same way
     history: list[tuple[str, str]] = field(default_factory=list)
-    encoding: tuple[int, int] | None = None  # (done, of) new facts, while a large table is encoded
+    encoding: Any = None  # app.host.Encoding, while a large table is encoded
+    model: str = ""  # name of the model that was asked
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -63,6 +64,7 @@ class Session:
     turns: list[Turn] = field(default_factory=list)
     sample: str = ""
     lang: str = "en"
+    model: str = ""  # name of the model the visitor chose; "" is the default
     seen_edits: dict[int, int] = field(default_factory=dict)  # row id -> number of the last edit taken over
     kb: Any = None  # kblam_core.KnowledgeBase of the last question; updated, not rebuilt
     chose_head: bool = False  # the visitor picked a layer or head: new answers keep it

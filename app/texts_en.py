@@ -21,6 +21,9 @@ EN = {
     "loading": "Loading the model, {seconds} s so far …",
     "thinking": "Looking at the table …",
     "encoding": "Encoding new facts: {done} of {total}. This happens once; later edits are quick.",
+    "sending": "Sending {texts} texts (about {tokens} tokens, {price}) to {model} at {service}; Stop ends it.",
+    "price": "about ${dollars}",
+    "price_unknown": "at a price that is not known here",
     "stopped": "Stopped",
     "stopped_text": "You stopped this answer.",
     "error": "No answer",
@@ -48,6 +51,8 @@ EN = {
     "nothing_to_undo": "There is nothing to take back.",
     # options
     "options": "Options",
+    "model": "Model",
+    "model_info": "Choices come from --adapter and --adapters when the page is started. Another one is loaded when it is chosen.",
     "mode": "How to answer",
     "mode_info": "Turn parts of the method off to see what each does.",
     "mode_kblam": "KBLaM with all additions",

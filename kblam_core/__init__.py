@@ -9,7 +9,7 @@ print(kblam.ask(kb, "Who runs the Halden Workshop?").text)
 
 from typing import TYPE_CHECKING
 
-from kblam_core.errors import InputError, KblamError, MissingWeightsError, ServiceError, UnsupportedModelError
+from kblam_core.errors import InputError, KblamError, MissingWeightsError, NotEnoughMemoryError, ServiceError, UnsupportedModelError
 from kblam_core.grid import Grid, read_grid
 from kblam_core.triples import (
     Problem,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kblam_core.evaluation.metrics import is_correct
     from kblam_core.knowledge_base import KnowledgeBase
     from kblam_core.model import Kblam
+    from kblam_core.remote_encoder import Sending
     from kblam_core.trace import Heatmap, Trace
 
 # torch and transformers take seconds to import: names that need them are fetched when first asked for.
@@ -41,6 +42,7 @@ _LATER = {
     "Timing": "answer",
     "KnowledgeBase": "knowledge_base",
     "Kblam": "model",
+    "Sending": "remote_encoder",
     "Heatmap": "trace",
     "Trace": "trace",
 }
@@ -56,8 +58,10 @@ __all__ = [
     "KblamError",
     "KnowledgeBase",
     "MissingWeightsError",
+    "NotEnoughMemoryError",
     "Problem",
     "Reply",
+    "Sending",
     "ServiceError",
     "Source",
     "Table",

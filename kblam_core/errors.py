@@ -26,3 +26,7 @@ class ServiceError(KblamError, ConnectionError):
 
 class UnsupportedModelError(KblamError, ValueError):
     """This language model or encoder cannot carry a KBLaM adapter."""
+
+
+class NotEnoughMemoryError(KblamError, MemoryError):
+    """A language model needs more memory than is free."""

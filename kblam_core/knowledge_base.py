@@ -3,6 +3,7 @@
 Shapes: M triples, E sentence width, N different entities.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from kblam_core.encoders import SentenceEncoder
 from kblam_core.errors import InputError
 from kblam_core.lexical import EntityIndex
 from kblam_core.prior import readable, statement
+from kblam_core.remote_encoder import RemoteEncoder, Sending
 from kblam_core.triples import Triple, clean_rows
 
+FORMAT = "kblam-knowledge-base-2"  # of a saved base
 STATEMENTS_AHEAD = 2_000  # larger tables encode the statements of a question's candidates when they are first asked for
 
 
@@ -43,10 +46,7 @@ class KnowledgeBase:
         row_of = {triple: row for row, triple in enumerate(self.triples)}
         rows = np.array([row_of.get(triple, -1) for triple in triples], dtype=np.int64)
         fresh = np.flatnonzero(rows < 0)
-        texts = [triples[row].key_text for row in fresh] + [triples[row].value_text for row in fresh]
-        ahead = len(triples) <= STATEMENTS_AHEAD
-        names = dict.fromkeys(name for row in fresh for name in _names(triples[row], with_statement=ahead))
-        names = [name for name in names if name not in self._named]
+        texts, names = self._texts([triples[row] for row in fresh], len(triples))
         encoded = self.encoder.encode(texts + names)
         count = len(fresh)
         key_vectors = np.empty((len(triples), self.encoder.width), dtype=np.float32)
@@ -58,6 +58,20 @@ class KnowledgeBase:
         self.triples, self.key_vectors, self.value_vectors = triples, key_vectors, value_vectors
         self._index_entities()
         return count
+
+    def sending(self, triples: Sequence[Triple]) -> Sending | None:
+        """What `update` would send to an encoder behind HTTP, where that is much; None for an encoder on this machine."""
+        if not isinstance(self.encoder, RemoteEncoder):
+            return None
+        held = set(self.triples)
+        texts, names = self._texts([triple for triple in triples if triple not in held], len(triples))
+        return self.encoder.sending(texts + names)
+
+    def _texts(self, fresh: Sequence[Triple], size: int) -> tuple[list[str], list[str]]:
+        """(keys, then values; names not met before) of the triples that are new in a table of `size`."""
+        texts = [triple.key_text for triple in fresh] + [triple.value_text for triple in fresh]
+        names = dict.fromkeys(name for triple in fresh for name in _names(triple, with_statement=size <= STATEMENTS_AHEAD))
+        return texts, [name for name in names if name not in self._named]
 
     def add(self, triple: Triple) -> None:
         """Append a triple. Raises InputError when its entity already has that property."""
@@ -114,7 +128,7 @@ class KnowledgeBase:
             "texts": _pack([cell for triple in self.triples for cell in (triple.entity, triple.property, triple.value)]),
             "names": _pack(names),
         }
-        save_file(tensors, path, metadata={"encoder": self.encoder.name, "format": "kblam-knowledge-base-1"})
+        save_file(tensors, path, metadata={"encoder": self.encoder.name, "format": FORMAT})
         return path
 
     @classmethod
@@ -122,13 +136,15 @@ class KnowledgeBase:
         """Read what `save` wrote. Raises InputError when the file is another thing or was made with another encoder."""
         try:
             with safe_open(path, framework="numpy") as file:
-                made_with = (file.metadata() or {}).get("encoder")
+                about = file.metadata() or {}
                 parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, ValueError) as error:
             raise InputError(f"{path} could not be read as an encoded knowledge base: {error}") from error
         except Exception as error:  # safetensors raises its own kind, which derives from Exception alone
             raise InputError(f"{path} is not a safetensors file; make one with `python -m kblam_core encode`.") from error
-        if made_with != encoder.name:
+        if about.get("format") != FORMAT:
+            raise InputError(f"{path} is not an encoded base of this version; make it again with `python -m kblam_core encode`.")
+        if (made_with := about.get("encoder")) != encoder.name:
             raise InputError(f"{path} was encoded with '{made_with}', but the encoder in use is '{encoder.name}'. Encode it again.")
         base = cls(encoder)
         cells = _unpack(parts["texts"])
@@ -164,9 +180,9 @@ def _names(triple: Triple, *, with_statement: bool) -> list[str]:
 
 
 def _pack(texts: Sequence[str]) -> np.ndarray:
-    """Texts as UTF-8 bytes, each closed by a zero byte (cells cannot hold one)."""
-    return np.frombuffer("".join(text + "\0" for text in texts).encode(), dtype=np.uint8).copy()
+    """Texts as the bytes of a JSON list: whatever stands in a cell comes back as it was."""
+    return np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8).copy()
 
 
 def _unpack(packed: np.ndarray) -> list[str]:
-    return packed.tobytes().decode().split("\0")[:-1]
+    return json.loads(packed.tobytes())

@@ -17,7 +17,13 @@ from rapidfuzz.process import cdist
 
 # Scripts written without spaces are taken character by character; symbols and emoji count as words of their own.
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+[+#]*|[^\w\s.,;:!?'\"’‘“”()\[\]{{}}<>/\\|@#$%^&*+=~`_-]")
+# Vowel signs, accents and joiners stand inside words, but \w does not match them. Those that colour emoji (U+FE0F) do not.
+_JOINERS = "\u200c\u200d"
+_MARKS = "".join(mark for mark in map(chr, range(0x300, 0x1E900)) if unicodedata.category(mark) in ("Mn", "Mc")) + _JOINERS
+_WORD = re.compile(
+    rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:(?![{_UNSPACED}\ufe00-\ufe0f])[{_MARKS}][^\W_{_UNSPACED}]*)*[+#]*"
+    r"|[^\w\s.,;:!?'\"’‘“”()\[\]{}<>/\\|@#$%^&*+=~`_-]"
+)
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 SMALL = 0.43  # "of", "the", "with" and the like are less rare than this
 MATCHED = 0.8  # two words whose spelling agrees this far are taken for the same word
@@ -46,9 +52,9 @@ LEXICAL_FEATURES = (
 
 
 def fold(text: str) -> str:
-    """Spelling without case, width and accents."""
+    """Spelling without case, width, accents and joiners."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)) or text
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter) and letter not in _JOINERS) or text
 
 
 @dataclass(frozen=True)

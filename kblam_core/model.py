@@ -7,35 +7,30 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from kblam_core import decoder
 from kblam_core.adapter import KblamAdapter
-from kblam_core.answer import MAX_QUESTION, Answer, AskOptions, Source, Timing
+from kblam_core.answer import MAX_QUESTION, Answer, AskOptions, Timing
 from kblam_core.backbones import DEFAULT_BACKBONE, find_backbone, load_backbone
-from kblam_core.copying import CopyState
-from kblam_core.decoding import Prefill, Step, decode, decode_plain
 from kblam_core.encoders import SentenceEncoder, load_encoder
 from kblam_core.errors import InputError, MissingWeightsError, UnsupportedModelError
 from kblam_core.followup import complete
 from kblam_core.hub import adapter_folder
 from kblam_core.knowledge_base import KnowledgeBase
-from kblam_core.prompt import REFUSAL, UNGROUNDED, Sentences, build_prompt, chat_text
-from kblam_core.ranking import answerable, own_probability
+from kblam_core.memory import check_memory
+from kblam_core.precision import pick_dtype, quantization_config
+from kblam_core.ranking import rank, rank_many
 from kblam_core.remote_encoder import recorded_name
 from kblam_core.small_talk import polite_reply
-from kblam_core.trace import TraceRecorder
 from kblam_core.triples import Triple
-from kblam_core.two_facts import rank_parts
+from kblam_core.two_facts import in_parts
+from kblam_core.writer import Writer, since
 
-Part = TypeVar("Part")
+RANKED_TOGETHER = 64  # questions of ask_many
 SHIPPED_ADAPTERS = Path(__file__).parent.parent / "assets" / "adapters"
-UNGROUNDED_TOKENS = 96  # of an answer from an empty table
-USED_SHARE = 0.2  # a fact whose share of the table's attention reaches this counts as used
 
 
 class Kblam:
@@ -61,35 +56,42 @@ class Kblam:
         self.tokenizer = tokenizer
         self.encoder = encoder
         self.adapter = adapter.eval()
-        self._sentences = Sentences(tokenizer)
-        self._lock = Lock()
+        self._writer = Writer(backbone, tokenizer, adapter)
         decoder.attach(backbone, adapter)
 
     @classmethod
     def load(
         cls,
-        backbone: str = DEFAULT_BACKBONE,
+        backbone: str | None = None,
         *,
         encoder: str | None = None,
         adapter: str | Path | None = None,
         device: str = "auto",
+        dtype: str = "auto",
+        quantize: str | None = None,
+        force: bool = False,
     ) -> "Kblam":
         """Load everything. `adapter` is a local folder or a repository on the Hub (default: the one shipped for the backbone).
 
-        device: "auto" takes CUDA where it is there. Raises MissingWeightsError, UnsupportedModelError or InputError.
+        backbone: by default the one that the adapter was trained for. device: "auto" takes CUDA where it is there. dtype: "auto",
+        "float32", "bfloat16" or "float16". quantize: "4bit" or "8bit" (CUDA, bitsandbytes). force: load it even where memory is short.
+        Raises MissingWeightsError, UnsupportedModelError, InputError or NotEnoughMemoryError.
         """
         device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        found = find_backbone(backbone)
-        folder = adapter_folder(adapter) if adapter else SHIPPED_ADAPTERS / found.name.replace("/", "--")
-        if not folder.is_dir():
-            raise MissingWeightsError(
-                f"There is no adapter for '{found.name}' at {folder.name}. Train one with "
-                f"`python -m kblam_core train --backbone {backbone} --out my-adapter` and pass it with --adapter my-adapter."
-            )
-        trained = KblamAdapter.load(folder)
-        dtype = torch.bfloat16 if device == "cuda" else torch.float32
-        model, tokenizer = load_backbone(backbone, dtype=dtype)
-        return cls(model.to(device), tokenizer, load_encoder(encoder or trained.config.encoder, device=device), trained.to(device))
+        number_type = pick_dtype(dtype, device=device)
+        quantization = quantization_config(quantize, device=device, dtype=number_type) if quantize else None
+        trained = KblamAdapter.load(adapter_folder(adapter)) if adapter else _shipped(backbone or DEFAULT_BACKBONE)
+        name = backbone or (trained.config.backbone if adapter else DEFAULT_BACKBONE)
+        if not force:
+            check_memory(name, dtype=number_type, device=device, quantize=quantize)
+        model, tokenizer = load_backbone(name, dtype=number_type, quantization=quantization, device=device)
+        model = model if quantize else model.to(device)
+        return cls(model, tokenizer, load_encoder(encoder or trained.config.encoder, device=device), trained.to(device))
+
+    @property
+    def backbone_name(self) -> str:
+        """As the adapter records it."""
+        return self.adapter.config.backbone
 
     @property
     def kb_layers(self) -> list[int]:
@@ -148,14 +150,53 @@ class Kblam:
         started = time.perf_counter()
         if reply := polite_reply(question):
             yield reply
-            yield Answer(reply, False, "small_talk", 0.0, 0.0, [], [], Timing(_ms(started), _ms(started), 0))
+            yield Answer(reply, False, "small_talk", 0.0, 0.0, [], [], Timing(since(started), since(started), 0))
             return
         if not len(kb):
-            yield from self._without_facts(question, options, started)
+            yield from self._writer.without_facts(question, options, started)
             return
         question = complete(kb, question, history)
         rows, logits = self.rank(kb, question, options=options)
-        yield from self._generate(kb, question, rows, logits, options, started)
+        yield from self._writer.from_facts(kb, question, rows, logits, options, started)
+
+    def ask_many(
+        self,
+        kb: KnowledgeBase,
+        questions: Sequence[str],
+        *,
+        histories: Sequence[Sequence[tuple[str, str]]] = (),
+        options: AskOptions = AskOptions(),  # noqa: B008
+    ) -> Iterator[Answer]:
+        """The answers to many questions, in order and each as soon as it is there: those that `ask` gives them one by one.
+
+        What the encoder does is done for RANKED_TOGETHER questions at once, answers are written one after the other; the timing of an
+        answer counts its own share of that. histories: one for each question, or none at all. The table must not change meanwhile.
+        Raises InputError, before anything is answered, for an empty or over-long question.
+        """
+        if histories and len(histories) != len(questions):
+            raise InputError(f"There are {len(questions)} questions and {len(histories)} histories. Give one for each question, or none.")
+        checked = [_checked(question, f"Question {number}") for number, question in enumerate(questions, start=1)]
+        if histories:
+            checked = [complete(kb, question, history) for question, history in zip(checked, histories, strict=True)]
+        options = self._suited(options)
+        parts = (checked[start : start + RANKED_TOGETHER] for start in range(0, len(checked), RANKED_TOGETHER))
+        return (answer for part in parts for answer in self._answers(kb, part, options))
+
+    def _answers(self, kb: KnowledgeBase, questions: Sequence[str], options: AskOptions) -> Iterator[Answer]:
+        ranked_from = time.perf_counter()
+        serious = [question for question in dict.fromkeys(questions) if len(kb) and not polite_reply(question)]
+        tools = {"encoder": self.encoder, "adapter": self.adapter, "options": options}
+        wholes = rank_many(kb, serious, **tools) if serious else []
+        ranked = [in_parts(kb, question, whole, **tools) for question, whole in zip(serious, wholes, strict=True)]
+        share = (time.perf_counter() - ranked_from) / max(len(serious), 1)
+        shortlists = dict(zip(serious, ranked, strict=True))
+        for question in questions:
+            if question in shortlists:
+                started = time.perf_counter() - share
+                *_, answer = self._writer.from_facts(kb, question, *shortlists[question], options, started)
+                yield answer
+            else:
+                yield self.ask(kb, question, options=options)
 
     def rank(
         self,
@@ -165,7 +206,9 @@ class Kblam:
         options: AskOptions = AskOptions(),  # noqa: B008
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The shortlist: rows of the base (most promising first) and their prior logits (None without the prior)."""
-        return rank_parts(kb, question, encoder=self.encoder, adapter=self.adapter, options=self._suited(options))
+        options = self._suited(options)
+        whole = rank(kb, question, encoder=self.encoder, adapter=self.adapter, options=options)
+        return in_parts(kb, question, whole, encoder=self.encoder, adapter=self.adapter, options=options)
 
     def _suited(self, options: AskOptions) -> AskOptions:
         """An adapter of plain KBLaM has but one mode: the default means that one, any other is an error."""
@@ -175,153 +218,31 @@ class Kblam:
             raise InputError(f"This adapter is plain KBLaM, which has the mode 'paper' only, not '{options.mode}'.")
         return replace(options, mode="paper")
 
-    def _generate(
-        self, kb: KnowledgeBase, question: str, rows: np.ndarray, logits: np.ndarray | None, options: AskOptions, started: float
-    ) -> Iterator[str | Answer]:
-        prompt = build_prompt(self.tokenizer, question, self.adapter.config.prompt)
-        triples = [kb.triples[row] for row in rows]
-        sure = None
-        if logits is not None:
-            # The threshold shifts the odds: at 0.5 they stay as they are.
-            sure = answerable(logits, shift=np.log(options.threshold / (1 - options.threshold)))
-        with torch.inference_mode():
-            knowledge = self.adapter.knowledge(
-                torch.from_numpy(kb.key_vectors[rows])[None].to(self.device),
-                torch.from_numpy(kb.value_vectors[rows])[None].to(self.device),
-                prior=None if logits is None else torch.from_numpy(logits)[None].to(self.device),
-            )
-        copy = self._copy_state(triples, logits) if options.copy else None
-        recorder = TraceRecorder(self.kb_layers, self.num_heads, rows) if options.trace else None
-        steps: list[Step] = []
-        prefill: Prefill | None = None
-        ids: list[int] = []
-        text, first_at = "", None
-        parts = decode(
-            self.backbone,
-            self.adapter,
-            prompt,
-            knowledge,
-            copy=copy,
-            answerable=sure,
-            refusal=self._sentences.refusal,
-            end=self._sentences.end,
-            max_new_tokens=options.max_new_tokens,
-        )
-        for part in self._in_turns(parts):
-            if isinstance(part, Prefill):
-                prefill = part
-                if recorder:
-                    asked = [self._show(token) for token in prompt.ids[prompt.start : prompt.end]]
-                    recorder.question(asked, part.kb_weights[:, :, prompt.start : prompt.end])
-                continue
-            first_at = first_at or _ms(started)
-            steps.append(part)
-            ids.append(part.token)
-            if recorder:
-                recorder.answer(self._show(part.token), part.kb_weights)
-            whole = self.tokenizer.decode(ids, skip_special_tokens=True)
-            if whole.endswith("\ufffd"):  # a character whose bytes are not all there yet
-                continue
-            if len(whole) > len(text):
-                yield whole[len(text) :]
-                text = whole
-        timing = Timing(first_at or _ms(started), _ms(started), len(steps))
-        refused = text.strip().startswith(REFUSAL[:20])
-        shares = prefill.shares
-        used = [] if refused else self._used(kb, rows, steps, copy)
-        yield Answer(
-            text=text.strip(),
-            refused=refused,
-            state="refused" if refused else "answered",
-            kb_mass=float(np.mean([step.mass for step in steps])) if steps else 0.0,
-            confidence=_confidence(steps, logits),
-            sources=used,
-            nearest=[_source(kb, rows, number, shares) for number in np.argsort(-shares, kind="stable")[:5]],
-            timing=timing,
-            trace=recorder.finish() if recorder else None,
-        )
-
-    def _in_turns(self, parts: Iterator[Part]) -> Iterator[Part]:
-        """One token at a time under the lock: a stream whose reader pauses or goes away holds up nobody."""
-        while True:
-            with self._lock:
-                part = next(parts, None)
-            if part is None:
-                return
-            yield part
-
-    def _copy_state(self, triples: list[Triple], logits: np.ndarray | None) -> CopyState:
-        return CopyState(
-            firsts=self._sentences.facts(triples, first=True),
-            others=self._sentences.facts(triples, first=False),
-            refusal=self._sentences.refusal,
-            end=self._sentences.end,
-            more=own_probability(logits, triples),
-        )
-
-    def _used(self, kb: KnowledgeBase, rows: np.ndarray, steps: list[Step], copy: CopyState | None) -> list[Source]:
-        if not steps:
-            return []
-        shares = np.mean([step.shares for step in steps], axis=0)
-        copied = copy.used if copy else []
-        order = [*copied, *(n for n in np.argsort(-shares, kind="stable") if n not in copied and shares[n] >= USED_SHARE)]
-        return [_source(kb, rows, number, shares) for number in (order if copied else order[:3])]
-
-    def _show(self, token: int) -> str:
-        return self.tokenizer.decode([token])
-
     def generate_text(self, messages: list[dict[str, str]], *, max_new_tokens: int = 64) -> tuple[str, Timing]:
         """The plain backbone without any knowledge, greedy; the baselines use it."""
         started, first_at, pieces = time.perf_counter(), 0.0, []
-        for piece in self._speak(messages, max_new_tokens):
-            first_at = first_at or _ms(started)
+        for piece in self._writer.plain(messages, max_new_tokens):
+            first_at = first_at or since(started)
             pieces.append(piece)
-        return "".join(pieces).strip(), Timing(first_at or _ms(started), _ms(started), len(pieces))
-
-    def _speak(self, messages: list[dict[str, str]], max_new_tokens: int) -> Iterator[str]:
-        """What the backbone alone says, a piece for every token (empty while a character is not whole)."""
-        prompt = self.tokenizer(chat_text(self.tokenizer, messages), add_special_tokens=False)["input_ids"]
-        ids: list[int] = []
-        text = ""
-        for token in self._in_turns(decode_plain(self.backbone, prompt, end=self._sentences.end, max_new_tokens=max_new_tokens)):
-            ids.append(token)
-            whole = self.tokenizer.decode(ids, skip_special_tokens=True)
-            ready = not whole.endswith("\ufffd")
-            yield whole[len(text) :] if ready else ""
-            text = whole if ready else text
-
-    def _without_facts(self, question: str, options: AskOptions, started: float) -> Iterator[str | Answer]:
-        """An empty table: the backbone answers from its memory, and says so first."""
-        first_at = _ms(started)
-        yield UNGROUNDED
-        pieces = [UNGROUNDED]
-        for piece in self._speak([{"role": "user", "content": question}], min(options.max_new_tokens, UNGROUNDED_TOKENS)):
-            pieces.append(piece)
-            if piece:
-                yield piece
-        timing = Timing(first_at, _ms(started), len(pieces) - 1)
-        yield Answer("".join(pieces).strip(), False, "empty_table", 0.0, 0.0, [], [], timing)
+        return "".join(pieces).strip(), Timing(first_at or since(started), since(started), len(pieces))
 
 
-def _checked(question: str) -> str:
+def _shipped(backbone: str) -> KblamAdapter:
+    """The adapter that comes with the project for a backbone. Raises MissingWeightsError, UnsupportedModelError."""
+    found = find_backbone(backbone)
+    folder = SHIPPED_ADAPTERS / found.name.replace("/", "--")
+    if not folder.is_dir():
+        raise MissingWeightsError(
+            f"There is no adapter for '{found.name}'. Train one with "
+            f"`python -m kblam_core train --backbone {backbone} --out my-adapter` and pass it with --adapter my-adapter."
+        )
+    return KblamAdapter.load(folder)
+
+
+def _checked(question: str, name: str = "The question") -> str:
     question = question.strip()
     if not question:
-        raise InputError("The question is empty. Type a question about the facts of the table.")
+        raise InputError(f"{name} is empty. Type a question about the facts of the table.")
     if len(question) > MAX_QUESTION:
-        raise InputError(f"The question has {len(question):,} characters; at most {MAX_QUESTION:,} can be asked. Shorten it.")
+        raise InputError(f"{name} has {len(question):,} characters; at most {MAX_QUESTION:,} can be asked. Shorten it.")
     return question
-
-
-def _confidence(steps: list[Step], logits: np.ndarray | None) -> float:
-    if logits is not None:
-        return answerable(logits)
-    return 1.0 - steps[0].refusal if steps else 0.0
-
-
-def _source(kb: KnowledgeBase, rows: np.ndarray, number: int, shares: np.ndarray) -> Source:
-    triple = kb.triples[rows[number]]
-    return Source(int(rows[number]), triple.entity, triple.property, triple.value, float(shares[number]))
-
-
-def _ms(started: float) -> float:
-    return 1000 * (time.perf_counter() - started)

@@ -12,41 +12,55 @@ from kblam_core.adapter import KblamAdapter
 from kblam_core.answer import AskOptions
 from kblam_core.encoders import SentenceEncoder
 from kblam_core.knowledge_base import KnowledgeBase
-from kblam_core.prior import CANDIDATES, CROSS_READ, FLOOR, NOT_READ, PriorInputs, candidates, cosines, read, readable, statement
+from kblam_core.prior import CANDIDATES, CROSS_READ, FLOOR, NOT_READ, PriorInputs, Reading, candidates, cosines, read, readable, statement
 from kblam_core.triples import Triple
+
+Shortlist = tuple[np.ndarray, np.ndarray | None]
+
+
+def rank(kb: KnowledgeBase, question: str, *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions) -> Shortlist:
+    """Rows of the base, most promising first, and their prior logits (None without the prior)."""
+    return rank_many(kb, [question], encoder=encoder, adapter=adapter, options=options)[0]
 
 
 @torch.inference_mode()
-def rank(
-    kb: KnowledgeBase, question: str, *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Rows of the base, most promising first, and their prior logits (None without the prior)."""
+def rank_many(
+    kb: KnowledgeBase, questions: Sequence[str], *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions
+) -> list[Shortlist]:
+    """As `rank`, for each question; the encoder is asked twice for all of them together, which a service behind HTTP feels most."""
     if not options.prior and not options.shortlist:
-        return np.arange(len(kb)), None
-    vector = encoder.encode([question])[0]
+        return [(np.arange(len(kb)), None) for _ in questions]
+    vectors = encoder.encode(questions)
     if not options.prior:
-        return np.argsort(-(kb.key_vectors @ vector), kind="stable")[: options.top_k], None
+        return [(np.argsort(-(kb.key_vectors @ vector), kind="stable")[: options.top_k], None) for vector in vectors]
     count = min(len(kb), options.top_k) if options.shortlist else len(kb)
-    rows = candidates(vector, kb.key_vectors, kb.coverage(question), max(count, min(CANDIDATES, len(kb))))
-    logits = np.full(len(rows), FLOOR, dtype=np.float32)
-    logits[:CANDIDATES] = _prior(kb, question, vector, rows[:CANDIDATES], encoder, adapter)
-    if count < len(rows):  # a shortlist shorter than the candidates: the prior says which of them stay
-        order = np.argsort(-logits, kind="stable")[:count]
-        return rows[order], logits[order]
-    return rows, logits
+    seen = max(count, min(CANDIDATES, len(kb)))
+    found = [candidates(vector, kb.key_vectors, kb.coverage(question), seen) for question, vector in zip(questions, vectors, strict=True)]
+    looked = [rows[:CANDIDATES] for rows in found]
+    readings = [read(question, [kb.triples[row] for row in rows], kb.telling) for question, rows in zip(questions, looked, strict=True)]
+    texts = list(dict.fromkeys(text for reading in readings for text in reading.texts[1:]))
+    read_as = dict(zip(texts, encoder.encode(texts), strict=True))
+    ranked = []
+    for vector, rows, reading in zip(vectors, found, readings, strict=True):
+        own = np.stack([vector, *(read_as[text] for text in reading.texts[1:])])
+        logits = np.full(len(rows), FLOOR, dtype=np.float32)
+        logits[:CANDIDATES] = _prior(kb, reading, own, rows[:CANDIDATES], encoder, adapter)
+        if count < len(rows):  # a shortlist shorter than the candidates: the prior says which of them stay
+            order = np.argsort(-logits, kind="stable")[:count]
+            rows, logits = rows[order], logits[order]
+        ranked.append((rows, logits))
+    return ranked
 
 
 def _prior(
-    kb: KnowledgeBase, question: str, vector: np.ndarray, rows: np.ndarray, encoder: SentenceEncoder, adapter: KblamAdapter
+    kb: KnowledgeBase, reading: Reading, vectors: np.ndarray, rows: np.ndarray, encoder: SentenceEncoder, adapter: KblamAdapter
 ) -> np.ndarray:
-    """(C,) logits of the candidates in `rows`; vector (E,) is the question's."""
+    """(C,) logits of the candidates in `rows`; vectors are those of reading.texts, the question's first."""
     triples = [kb.triples[row] for row in rows]
-    reading = read(question, triples, kb.telling)
-    readings = np.concatenate([vector[None], encoder.encode(reading.texts[1:])])
     statements = [statement(triple) for triple in triples]
     measured = cosines(
-        vector,
-        readings[reading.which],
+        vectors[0],
+        vectors[reading.which],
         key=kb.key_vectors[rows],
         entity=kb.named_vectors([triple.entity for triple in triples]),
         value=kb.value_vectors[rows],

@@ -5,7 +5,7 @@ and as long as a rate limit's Retry-After says. This file adds batches, a disk c
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -26,6 +26,21 @@ class RemoteModel:
 
     width: int
     price: float
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What is about to be sent: so many texts of about so many tokens, for about so many dollars (None: the price is not known)."""
+
+    texts: int
+    tokens: int
+    dollars: float | None
+    model: str
+    service: str
+
+    def __str__(self) -> str:
+        price = "at a price that is not known here" if self.dollars is None else f"about ${self.dollars:.4f}"
+        return f"Sending {self.texts:,} texts (about {self.tokens:,} tokens, {price}) to {self.model} at {self.service}."
 
 
 REMOTE_MODELS = {
@@ -55,7 +70,8 @@ class RemoteEncoder:
 
     name: a model of REMOTE_MODELS, or "openai:NAME" for any other. base_url, api_key: default to OPENAI_BASE_URL and OPENAI_API_KEY.
     cache: the file of the disk cache; vectors are kept by model and text, for a model that is not known also by the service's address.
-    timeout: seconds for one request; retries: further attempts after the first.
+    timeout: seconds for one request; retries: further attempts after the first. announce: called before much is sent; by default it
+    writes a warning to the log, because that is shown wherever logging was not set up.
     """
 
     def __init__(
@@ -68,6 +84,7 @@ class RemoteEncoder:
         timeout: float = 60.0,
         retries: int = 5,
     ) -> None:
+        self.announce: Callable[[Sending], None] = lambda sending: log.warning("%s", sending)
         import openai  # late: it takes a second, and most runs need no service
 
         self.model = name.removeprefix(PREFIX)
@@ -99,11 +116,16 @@ class RemoteEncoder:
             self.encode(["width"])
         return self._width
 
-    def cost(self, texts: Sequence[str]) -> str:
-        """What sending these texts means, in one sentence: how many, how many tokens, how many dollars (estimates)."""
+    def cost(self, texts: Sequence[str]) -> Sending:
+        """What sending these texts means (estimates)."""
         tokens = max(1, sum(map(len, texts)) // CHARACTERS_PER_TOKEN)
-        price = f"about ${self._known.price * tokens / 1e6:.4f}" if self._known else "at a price that is not known here"
-        return f"Sending {len(texts):,} texts (about {tokens:,} tokens, {price}) to {self.model} at {self._service}."
+        dollars = self._known.price * tokens / 1e6 if self._known else None
+        return Sending(len(texts), tokens, dollars, self.model, self._service)
+
+    def sending(self, texts: Sequence[str]) -> Sending | None:
+        """What encoding these texts would send; None where few of them, or none, have to be sent."""
+        fresh, _ = self._fresh(texts)
+        return self.cost(fresh) if len(fresh) >= LARGE else None
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """(N, E) float32 unit vectors; texts known from the disk are not sent. Raises ServiceError or MissingWeightsError.
@@ -113,20 +135,24 @@ class RemoteEncoder:
         if not len(texts):
             return np.zeros((0, self.width), dtype=np.float32)
         with self._lock:
-            different = list(dict.fromkeys(texts))
-            vectors = self._cache.get(self._cached_as, different)
-            fresh = [text for text in different if text not in vectors]
+            fresh, vectors = self._fresh(texts)
             if len(fresh) >= LARGE:
-                log.warning("%s", self.cost(fresh))  # a warning, because it is shown wherever logging was not set up
+                self.announce(self.cost(fresh))
             for batch in _batches(fresh):
                 answered = dict(zip(batch, self._request(batch), strict=True))
                 self._cache.put(self._cached_as, answered)
                 vectors |= answered
             if self._width is None:
-                self._width = len(vectors[different[0]])
+                self._width = len(vectors[texts[0]])
         # Through float16, as in the cache: the same text has the same vector whether it was sent or not.
         result = np.stack([vectors[text] for text in texts]).astype(np.float16).astype(np.float32)
         return result / np.linalg.norm(result, axis=1, keepdims=True)
+
+    def _fresh(self, texts: Sequence[str]) -> tuple[list[str], dict[str, np.ndarray]]:
+        """(texts that have to be sent, vectors of the others)."""
+        different = list(dict.fromkeys(texts))
+        vectors = self._cache.get(self._cached_as, different)
+        return [text for text in different if text not in vectors], vectors
 
     def _request(self, batch: list[str]) -> np.ndarray:
         """(len(batch), E), rows of unit length, checked."""

@@ -15,28 +15,32 @@ from kblam_core.encoders import SentenceEncoder
 from kblam_core.followup import NAMED, complete, with_entity
 from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.prior import CANDIDATES, FLOOR
-from kblam_core.ranking import answerable, rank
+from kblam_core.ranking import Shortlist, answerable, rank_many
 
 _JOINT = re.compile(r"\s*[;?]\s+(?:and\s+)?(?=\S)|\s*,?\s+(?:and also|and|plus|as well as|&)\s+|,\s+(?=(?:wh\w+|how)\b)", re.IGNORECASE)
 MOST_JOINTS = 3  # places where a question is tried to be taken apart
 SURE = 0.5  # probability that the table answers, of each part
 
 
-def rank_parts(
-    kb: KnowledgeBase, question: str, *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """As `ranking.rank`; for a question that asks for two facts, a fact's logit is the better one of the two parts'."""
-    rows, logits = rank(kb, question, encoder=encoder, adapter=adapter, options=options)
+def in_parts(
+    kb: KnowledgeBase, question: str, whole: Shortlist, *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions
+) -> Shortlist:
+    """`whole` is the shortlist of the question as it stands. If it asks for two facts: one in which a fact's logit is the better one of
+    the two parts'."""
+    rows, logits = whole
     if logits is None or len(kb) < 2:
-        return rows, logits
-    best: tuple[float, np.ndarray, np.ndarray] | None = None
-    for first, second in _halves(kb, question):
-        ranked = [rank(kb, part, encoder=encoder, adapter=adapter, options=options) for part in (first, second)]
-        certainty = min(answerable(one) for _, one in ranked)
-        tops = [int(part[int(np.argmax(one))]) for part, one in ranked]
-        if certainty >= SURE and tops[0] != tops[1] and (best is None or certainty > best[0]):
-            best = certainty, *_together(rows, ranked)
-    return (rows, logits) if best is None else best[1:]
+        return whole
+    halves = list(_halves(kb, question))
+    parts = list(dict.fromkeys(part for pair in halves for part in pair))
+    ranked = dict(zip(parts, rank_many(kb, parts, encoder=encoder, adapter=adapter, options=options), strict=True)) if parts else {}
+    best, found = SURE, whole
+    for first, second in halves:
+        both = (ranked[first], ranked[second])
+        certainty = min(answerable(one) for _, one in both)
+        tops = {int(chosen[int(np.argmax(one))]) for chosen, one in both}
+        if certainty >= best and len(tops) == 2:
+            best, found = certainty, _together(rows, both)
+    return found
 
 
 def _halves(kb: KnowledgeBase, question: str) -> Iterator[tuple[str, str]]:
@@ -58,7 +62,7 @@ def _halves(kb: KnowledgeBase, question: str) -> Iterator[tuple[str, str]]:
                 yield first, second
 
 
-def _together(rows: np.ndarray, ranked: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def _together(rows: np.ndarray, ranked: tuple[Shortlist, Shortlist]) -> Shortlist:
     """One shortlist of both parts' candidates, as long as the whole question's."""
     merged: dict[int, float] = {}
     for part, logits in ranked:

@@ -10,6 +10,7 @@ import gradio as gr
 
 from app.handlers import table
 from app.host import Encoding, ModelHost, run
+from app.models import Models
 from app.render import literal, messages
 from app.session import MAX_QUESTION, Session, Turn
 from app.texts import say
@@ -71,7 +72,7 @@ def _answer(session: Session, turn: Turn, host: ModelHost, mode: str, threshold:
     if turn.open:
         turn.state = "streaming"
     yield _redraw(session)
-    turn.facts = session.draft.triples()
+    turn.facts, turn.model = session.draft.triples(), host.name
     turn.options = AskOptions(mode=mode, threshold=threshold, trace=True)
     turn.history = session.history()
     drawn = 0.0
@@ -85,7 +86,7 @@ def _answer(session: Session, turn: Turn, host: ModelHost, mode: str, threshold:
                 session.finish(turn, piece)
                 return
             if isinstance(piece, Encoding):
-                turn.encoding = (piece.done, piece.total)
+                turn.encoding = piece
                 yield _redraw(session)
                 if not turn.open:
                     return  # before the next part is encoded
@@ -142,6 +143,14 @@ def buttons(busy: bool) -> tuple:
 
 def notice(text: str) -> str:
     return f'<p class="kb-notice" role="alert">{literal(text)}</p>'
+
+
+def choose(session: Session, models: Models, name: str) -> tuple:
+    """Answer with another model from now on; it is loaded at once. Returns (banner, timer)."""
+    session.model = name
+    host = models.named(name)
+    host.start()
+    return banner(session, host)
 
 
 def banner(session: Session, host: ModelHost) -> tuple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gradio as gr
@@ -25,12 +26,13 @@ class ChatPage:
     stop: gr.Button
     notice: gr.HTML
     chips: gr.HTML
+    model: gr.Dropdown
     mode: gr.Dropdown
     threshold: gr.Slider
 
 
-def chat_page() -> ChatPage:
-    """Lay out the chat inside the current column."""
+def chat_page(models: Sequence[str]) -> ChatPage:
+    """Lay out the chat inside the current column. models: names of those to choose from, the default first."""
     banner = gr.HTML("", elem_id="kb-banner")
     chat = gr.Chatbot(
         label=static("chat"),
@@ -68,6 +70,14 @@ def chat_page() -> ChatPage:
         elem_id="kb-examples",
     )
     with gr.Accordion(static("options"), open=False, elem_id="kb-options"):
+        model = gr.Dropdown(
+            choices=list(models),
+            value=models[0],
+            label=static("model"),
+            info=static("model_info"),
+            filterable=False,
+            elem_id="kb-model",
+        )
         mode = gr.Dropdown(
             choices=list(MODES),
             value="kblam",
@@ -77,4 +87,4 @@ def chat_page() -> ChatPage:
         )
         threshold = gr.Slider(0.05, 0.95, value=AskOptions().threshold, step=0.05, label=static("threshold"), info=static("threshold_info"))
     timer = gr.Timer(1.0)
-    return ChatPage(banner, timer, chat, question, ask, stop, notice, chips, mode, threshold)
+    return ChatPage(banner, timer, chat, question, ask, stop, notice, chips, model, mode, threshold)

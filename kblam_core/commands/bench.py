@@ -17,10 +17,13 @@ def bench(
     questions: Annotated[int, typer.Option(min=1, help="Questions at each size; the median counts.")] = 5,
     with_rag: Annotated[bool, typer.Option("--rag/--no-rag", help="Also time retrieve-then-prompt.")] = True,
     json_out: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
-    backbone: shared.Backbone = shared.DEFAULT_BACKBONE,
+    backbone: shared.AnyBackbone = None,
     encoder: shared.Encoder = None,
     adapter: shared.Adapter = None,
     device: shared.Device = "auto",
+    dtype: shared.Dtype = "auto",
+    quantize: shared.Quantize = None,
+    force: shared.Force = False,
 ) -> None:
     """Measure time to first token, tokens a second and the time of one edit, by number of facts.
 
@@ -38,14 +41,14 @@ def bench(
     shared.check_target(json_out, what="figures")
     from kblam_core.evaluation.bench import bench as measure
 
-    kblam = shared.load_kblam(backbone, encoder, adapter, device)
+    kblam = shared.load_kblam(backbone, encoder, adapter, device, dtype, quantize, force)
     with shared.working("Measuring") as status:
         lines = measure(kblam, sizes=counts, questions=questions, with_rag=with_rag, report=status.update)
     typer.echo(table(lines))
     if json_out is not None:
         from kblam_core.textfile import write_text
 
-        write_text(json_out, json.dumps({"backbone": backbone, "sizes": lines}, indent=1) + "\n", what="figures")
+        write_text(json_out, json.dumps({"backbone": backbone or kblam.backbone_name, "sizes": lines}, indent=1) + "\n", what="figures")
 
 
 def table(lines: list[dict[str, Any]]) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from kblam_core.commands import shared
-from kblam_core.commands.shared import Adapter, Backbone, Device, Encoder, MaxRows, Threshold, TopK
+from kblam_core.commands.shared import Adapter, AnyBackbone, Device, Dtype, Encoder, Force, MaxRows, Quantize, Threshold, TopK
 from kblam_core.errors import InputError
 from kblam_core.triples import MAX_ROWS
 
@@ -30,10 +30,13 @@ def evaluate(
     top_k: TopK = None,
     threshold: Threshold = None,
     max_rows: MaxRows = MAX_ROWS,
-    backbone: Backbone = shared.DEFAULT_BACKBONE,
+    backbone: AnyBackbone = None,
     encoder: Encoder = None,
     adapter: Adapter = None,
     device: Device = "auto",
+    dtype: Dtype = "auto",
+    quantize: Quantize = None,
+    force: Force = False,
 ) -> None:
     """Ask a file of questions and judge the answers.
 
@@ -68,7 +71,7 @@ def evaluate(
     for table, file in _pairs(kb or [], questions or [], suite, sets or []):
         asked_of.setdefault(table, []).extend(read_questions(file))
     sources = [(shared.find_source(table, max_rows=max_rows), asked) for table, asked in asked_of.items()]
-    kblam = shared.load_kblam(backbone, encoder, adapter, device)
+    kblam = shared.load_kblam(backbone, encoder, adapter, device, dtype, quantize, force)
     cases = []
     for source, asked in sources:
         base = None if source.table else source.open(kblam)
@@ -79,7 +82,7 @@ def evaluate(
     if size is not None:
         cases = resize(cases, size, seed=seed)
     about = {
-        "backbone": backbone,
+        "backbone": backbone or kblam.backbone_name,
         "encoder": encoder,
         "adapter": Path(adapter).name if adapter else None,
         "device": device,

@@ -18,10 +18,16 @@ ENCODED = ".safetensors"
 DEFAULT_BACKBONE = "smollm2-135m"
 _SHOWN_PROBLEMS = 5
 
-Backbone = Annotated[str, typer.Option(help="Language model: a known name, a Hub id or a folder.", show_default=True)]
+_BACKBONE = "Language model: a known name, a Hub id or a folder"
+Backbone = Annotated[str, typer.Option(help=f"{_BACKBONE}.", show_default=True)]
+AnyBackbone = Annotated[str | None, typer.Option("--backbone", help=f"{_BACKBONE}; by default the adapter's, or {DEFAULT_BACKBONE}.")]
 Encoder = Annotated[str | None, typer.Option(help="Sentence encoder; by default the one the adapter was trained with.")]
 Adapter = Annotated[str | None, typer.Option(help="Trained adapter: a folder or owner/name on the Hub; by default the shipped one.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16; auto is bfloat16 on a GPU, float32 elsewhere.")]
+Quantize = Annotated[str | None, typer.Option(help="Load the weights in 4bit or 8bit (CUDA, with bitsandbytes).")]
+Force = Annotated[bool, typer.Option("--force", help="Load the model even where memory looks short.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Send a large table to an encoder behind HTTP without asking.")]
 MaxRows = Annotated[int, typer.Option(min=1, help="Use at most so many rows of a table.")]
 TopK = Annotated[int | None, typer.Option(min=1, help="Shortlist: the model attends to so many nearest facts.")]
 Threshold = Annotated[float | None, typer.Option(min=0, max=1, help="Refuse below this confidence (0 to 1).")]
@@ -41,7 +47,15 @@ def working(message: str) -> Iterator[Any]:
         yield status
 
 
-def load_kblam(backbone: str, encoder: str | None, adapter: str | None, device: str) -> Any:
+def load_kblam(
+    backbone: str | None,
+    encoder: str | None,
+    adapter: str | None,
+    device: str,
+    dtype: str = "auto",
+    quantize: str | None = None,
+    force: bool = False,
+) -> Any:
     """Kblam.load without the libraries' own chatter. Raises KblamError."""
     import warnings
 
@@ -53,7 +67,11 @@ def load_kblam(backbone: str, encoder: str | None, adapter: str | None, device: 
         logging.disable_progress_bar()
         from kblam_core.model import Kblam
 
-        return Kblam.load(backbone, encoder=encoder, adapter=adapter, device=device)
+        options = {"encoder": encoder, "adapter": adapter, "device": device, "dtype": dtype, "quantize": quantize, "force": force}
+        kblam = Kblam.load(backbone, **options)
+    if hasattr(kblam.encoder, "announce"):  # behind HTTP: what it is about to be sent is one line on stderr
+        kblam.encoder.announce = lambda sending: say(f"note: {sending}")
+    return kblam
 
 
 @dataclass(frozen=True)
@@ -67,11 +85,20 @@ class Source:
     def name(self) -> str:
         return self.path.stem
 
-    def open(self, kblam: Any) -> Any:
-        """The KnowledgeBase, encoded now or read back. Raises KblamError."""
+    def open(self, kblam: Any, *, yes: bool = False) -> Any:
+        """The KnowledgeBase, encoded now or read back. Raises KblamError.
+
+        A large table for an encoder behind HTTP is sent only when the person at the terminal agrees; `yes`, or no terminal, is consent.
+        """
         if self.table is not None:
+            base = kblam.knowledge_base()
+            sending = base.sending(self.table.triples)
+            if sending is not None and not yes and asking():
+                typer.confirm(f"{sending} Go on?", abort=True, err=True)
+                kblam.encoder.announce = lambda sending: None  # it was said
             with working(f"Encoding {len(self.table.triples):,} facts"):
-                return kblam.knowledge_base(self.table.triples)
+                base.update(self.table.triples)
+            return base
         from kblam_core.knowledge_base import KnowledgeBase
 
         return KnowledgeBase.load(self.path, kblam.encoder)
@@ -126,6 +153,6 @@ def check_target(path: Path | None, *, what: str) -> None:
         raise InputError(f"The {what} cannot be written to {path}: {reason}. Name another file.") from None
 
 
-def interactive() -> bool:
-    """Whether stdout is a terminal that a person watches."""
-    return sys.stdout.isatty()
+def asking() -> bool:
+    """Whether a person at a terminal can be asked something."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

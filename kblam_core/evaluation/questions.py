@@ -69,6 +69,28 @@ def read_questions(path: str | Path) -> list[Question]:
     return [_question(item, f"{path.name}, question {number}") for number, item in enumerate(items, start=1)]
 
 
+def read_asked(path: str | Path) -> tuple[list[str], list[tuple[tuple[str, str], ...]]]:
+    """(questions, their histories) of a file to be answered, not judged: the same form, of which "question" alone is needed; or plain
+    text (.txt), one question a line. Raises InputError naming the line that is wrong."""
+    path = Path(path)
+    text, _ = decode_text(read_bytes(path, what="questions"), name=path.name)
+    if path.suffix.lower() == ".txt":
+        items: list[object] = [{"question": line} for line in text.splitlines() if line.strip()]
+    else:
+        items = parse_json_lines(text, path.name)
+    questions, histories = [], []
+    for number, item in enumerate(items, start=1):
+        where = f"{path.name}, question {number}"
+        question = item.get("question") if isinstance(item, dict) else None
+        if not isinstance(question, str) or not question.strip():
+            raise InputError(
+                f'{where}: expected {{"question": "Who runs Halden?"}}. Write one object a line, or plain text in a .txt file.'
+            )
+        questions.append(clean_cell(question))
+        histories.append(_history(item.get("history"), where))
+    return questions, histories
+
+
 def _question(item: object, where: str) -> Question:
     if not isinstance(item, dict):
         raise InputError(f"{where}: expected an object such as {_SHAPE}. Write one object a line.")

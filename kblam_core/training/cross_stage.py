@@ -20,8 +20,8 @@ from kblam_core.encoders import LocalEncoder
 from kblam_core.prior import readable, statement
 from kblam_core.training.catalogue import Domain, Property, generic_questions, load_catalogue, unrelated_messages
 from kblam_core.training.concepts import ConceptMaker
-from kblam_core.training.generator import misspell
 from kblam_core.training.values import Values
+from kblam_core.training.wording import misspell
 from kblam_core.triples import Triple
 
 VALUES = 2  # different values shown with a property's name

@@ -7,19 +7,18 @@ with other properties, other entities with the same property, entities whose nam
 import math
 import random
 import re
-import unicodedata
 import zlib
 from dataclasses import dataclass
 
 from kblam_core.training.catalogue import (
     Domain,
     Property,
-    generic_questions,
     glosses,
     load_catalogue,
     unrelated_messages,
 )
 from kblam_core.training.values import Values
+from kblam_core.training.wording import Wording
 from kblam_core.triples import Triple
 
 # Words that make another name of a name: "Upper Halden Workshop" is not "Halden Workshop".
@@ -56,30 +55,12 @@ def is_held_out(entity: str) -> bool:
     return zlib.crc32(entity.casefold().encode()) % 10 == 0
 
 
-def slip(word: str, source: random.Random) -> str:
-    """A word of more than two letters as a hasty finger types it: two letters swapped, one dropped, or one doubled."""
-    index = source.randrange(1, len(word) - 1)
-    swapped = word[:index] + word[index + 1] + word[index] + word[index + 2 :]
-    dropped = word[:index] + word[index + 1 :]
-    doubled = word[:index] + word[index] + word[index:]
-    return source.choice((swapped, dropped, doubled))
-
-
-def misspell(question: str, source: random.Random) -> str:
-    """A slip in one of the question's long lower-case words, if it has any."""
-    words = question.split()
-    long = [index for index, word in enumerate(words) if len(word) > 5 and word.isalpha() and word.islower()]
-    if long:
-        index = source.choice(long)
-        words[index] = slip(words[index], source)
-    return " ".join(words)
-
-
 class Generator:
     """An endless source of samples. `held_out` draws only held-out entities (for evaluation), else only the others."""
 
     def __init__(self, seed: int, *, domains: tuple[Domain, ...] | None = None, held_out: bool = False, max_triples: int = 256) -> None:
         self.random = random.Random(seed)
+        self.wording = Wording(self.random)
         self.values = Values(seed)
         self.domains = domains or load_catalogue()
         self.held_out = held_out
@@ -164,61 +145,6 @@ class Generator:
         self.random.shuffle(kept)
         return kept[:size]
 
-    # --------------------------------------------------------------- questions
-    def mention(self, entity: str, table: list[Row]) -> str:
-        """The entity as a person types it: mostly as it stands, sometimes with a typo, without accents, or shortened."""
-        chance = self.random.random()
-        parts = entity.split()
-        if chance < 0.05:
-            long = [index for index, part in enumerate(parts) if len(part) > 5 and part.isalpha()]
-            if long:
-                index = self.random.choice(long)
-                parts[index] = slip(parts[index], self.random)
-                return " ".join(parts)
-        elif chance < 0.19 and len(parts) > 1:
-            shorter = self._shortened(parts, {row.triple.entity for row in table} - {entity})
-            if shorter:
-                return shorter
-        elif chance < 0.22:
-            plain = unicodedata.normalize("NFKD", entity)
-            return "".join(letter for letter in plain if not unicodedata.combining(letter))
-        elif chance < 0.24:
-            return entity.upper()
-        return entity
-
-    def _shortened(self, parts: list[str], others: set[str]) -> str | None:
-        """The name without one or two of its words, if what is left names no other entity of the table."""
-        gone = set(self.random.sample(range(len(parts)), 2 if len(parts) > 3 and self.random.random() < 0.5 else 1))
-        shorter = [part for index, part in enumerate(parts) if index not in gone]
-        words = {part.casefold() for part in shorter}
-        telling = any((len(part) > 2 and not part.islower()) or any(map(str.isdigit, part)) for part in shorter)
-        unclear = any(words & {part.casefold() for part in other.split()} == words for other in others)
-        return " ".join(shorter) if telling and not unclear else None
-
-    def ask(self, property_: Property | None, name: str, entity: str, noun: str) -> str:
-        """A question for the property of the entity, in one of its wordings or a general pattern."""
-        if property_ is None or self.random.random() < 0.15:
-            pattern = self.random.choice(generic_questions()).replace("{p}", name.replace("_", " "))
-        else:
-            pattern = self.random.choice(property_.questions)
-        if self.random.random() < 0.04 and "the {e}" not in pattern and len(noun.split()) < 3:
-            pattern = pattern.replace("{e}", f"the {noun} {{e}}")
-        return self._style(pattern.replace("{e}", entity))
-
-    def _style(self, question: str) -> str:
-        chance = self.random.random
-        if chance() < 0.12:
-            question = question.rstrip("?. ")
-        if chance() < 0.15:
-            question = question.lower()
-        if chance() < 0.05:
-            question = misspell(question, self.random)
-        if chance() < 0.04:
-            question = self.random.choice(("Hi, ", "Hello! ", "Please, ", "Quick question: ", "I was wondering, ", "So, ")) + question
-        if chance() < 0.03:
-            question = question.rstrip("?. ") + self.random.choice((" please?", ", please", " - thanks", "??", " ?"))
-        return question
-
     # ----------------------------------------------------------------- samples
     def samples(self, count: int = 8) -> list[Sample]:
         """`count` questions on one table (sentence vectors are made once for all of them)."""
@@ -253,11 +179,14 @@ class Generator:
             and ((property_ is not None and row.property is property_) or row.triple.property.casefold() == name.casefold())
         ]
 
+    def _mention(self, entity: str, rows: list[Row]) -> str:
+        return self.wording.mention(entity, {row.triple.entity for row in rows} - {entity})
+
     def _answerable(self, rows: list[Row]):
         index = self._pick(rows)
         row = rows[index]
         triple = row.triple
-        question = self.ask(row.property, triple.property, self.mention(triple.entity, rows), row.domain.noun)
+        question = self.wording.ask(row.property, triple.property, self._mention(triple.entity, rows), row.domain.noun)
         return question, rows, (index,), (row.domain.name, triple.entity, triple.property)
 
     def _two_facts(self, rows: list[Row]):
@@ -283,14 +212,14 @@ class Generator:
                 )
             )
         else:
-            one = self.ask(rows[first].property, a.property, a.entity, rows[first].domain.noun).rstrip("?. ")
-            two = self.ask(rows[second].property, b.property, b.entity, rows[second].domain.noun)
+            one = self.wording.ask(rows[first].property, a.property, a.entity, rows[first].domain.noun).rstrip("?. ")
+            two = self.wording.ask(rows[second].property, b.property, b.entity, rows[second].domain.noun)
             return f"{one}, and {two[0].lower() + two[1:]}", rows, (first, second), ("", a.entity, a.property)
         question = pattern.format(pa=pa, pb=pb, ea=a.entity, eb=b.entity)
-        return self._style(question), rows, (first, second), ("", a.entity, a.property)
+        return self.wording.style(question), rows, (first, second), ("", a.entity, a.property)
 
     def _absent(self, rows: list[Row], row: Row, entity: str):
-        question = self.ask(row.property, row.triple.property, entity, row.domain.noun)
+        question = self.wording.ask(row.property, row.triple.property, entity, row.domain.noun)
         return question, rows, (), (row.domain.name, entity, row.triple.property)
 
     def _missing_entity(self, rows: list[Row]):
@@ -336,7 +265,7 @@ class Generator:
             gone = set(self._same_property_elsewhere(rows, entity, row.property, row.triple.property))
             rest = [other for i, other in enumerate(rows) if i not in gone]
             if any(other.triple.entity == entity for other in rest):
-                return self._absent(rest, row, self.mention(entity, rest))
+                return self._absent(rest, row, self._mention(entity, rest))
         absent = [
             p
             for p in row.domain.properties
@@ -347,7 +276,7 @@ class Generator:
             return None
         wanted = self.random.choice(absent)
         asked = Row(Triple(entity, self.random.choice(wanted.names), ""), row.domain, wanted)
-        return self._absent(rows, asked, self.mention(entity, rows))
+        return self._absent(rows, asked, self._mention(entity, rows))
 
     def _unrelated(self, rows: list[Row]):
         return self.random.choice(unrelated_messages()), rows, (), ("", "", "")

@@ -140,4 +140,8 @@ class Values:
 
 @cache
 def _faker(locale: str) -> Faker:
-    return Faker(locale)
+    faker = Faker(locale)
+    for provider in faker.get_providers():
+        if locale == "it_IT" and hasattr(provider, "cities"):
+            provider.cities = sorted(provider.cities)  # made from a set: its order changes with PYTHONHASHSEED
+    return faker

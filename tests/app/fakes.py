@@ -18,6 +18,8 @@ REFUSAL_TEXT = "I cannot find that in the table."
 class FakeEncoder:
     """Texts as counts of hashed words."""
 
+    name = "fake"
+
     def encode(self, texts: list[str]) -> np.ndarray:
         vectors = np.zeros((len(texts), 64), np.float32)
         for row, text in enumerate(texts):
@@ -29,6 +31,8 @@ class FakeEncoder:
 class FakeBase:
     """What the page needs of a KnowledgeBase: the triples and a length."""
 
+    encoder = FakeEncoder()
+
     def __init__(self, triples: list[Triple]) -> None:
         self.triples = list(triples)
         self.encoded = len(self.triples)
@@ -39,6 +43,9 @@ class FakeBase:
 
     def __len__(self) -> int:
         return len(self.triples)
+
+    def sending(self, triples: list[Triple]) -> None:
+        return None
 
     def update(self, triples: list[Triple]) -> int:
         changed = len(set(triples) - set(self.triples))

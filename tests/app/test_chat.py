@@ -116,7 +116,7 @@ def test_a_large_table_shows_progress_and_can_be_stopped(session, host):
     seen = []
     for _ in chat.stream(session, host, "kblam", 0.5):
         if session.turns[-1].encoding and session.turns[-1].open:
-            seen.append(session.turns[-1].encoding)
+            seen.append((session.turns[-1].encoding.done, session.turns[-1].encoding.total))
             if len(seen) == 3:
                 session.stop()
     assert seen == [(0, 1000), (256, 1000), (512, 1000)]

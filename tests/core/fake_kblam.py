@@ -31,6 +31,9 @@ class FakeBase:
     def __len__(self) -> int:
         return len(self.triples)
 
+    def sending(self, triples) -> None:
+        return None
+
     def update(self, triples) -> int:
         changed = len(set(triples) - set(self.triples))
         self.triples = list(triples)
@@ -43,6 +46,7 @@ class FakeBase:
 class FakeKblam:
     """Answers with the fact whose key shares most words with the question; refuses below a similarity of 0.6."""
 
+    backbone_name = "smollm2-135m"
     context_window = 2048
 
     def __init__(self) -> None:
@@ -51,7 +55,7 @@ class FakeKblam:
         self.prompts: list[list[dict[str, str]]] = []
         self.options = None
 
-    def knowledge_base(self, triples) -> FakeBase:
+    def knowledge_base(self, triples=()) -> FakeBase:
         return FakeBase(list(triples))
 
     def count_tokens(self, text: str) -> int:
@@ -86,6 +90,9 @@ class FakeKblam:
         best = nearest[0]
         text = f"The {best.property} of {best.entity} is {best.value}."
         return self._answer(text, False, "answered", nearest[:1], nearest)
+
+    def ask_many(self, kb, questions, *, histories=(), options=None):
+        return (self.ask(kb, question, history=history, options=options) for question, history in zip(questions, histories, strict=True))
 
     def stream(self, kb, question, *, history=(), options=None):
         answer = self.ask(kb, question, options=options)

@@ -86,6 +86,39 @@ def test_ask_json_is_one_object(capsys, fake, folder):
     assert fake.options.threshold == 0.3
 
 
+def test_a_file_of_questions_is_answered_line_by_line(capsys, fake, folder):
+    code, out, err = run(capsys, "ask", "--json", "--kb", folder / "facts.csv", "--questions", folder / "facts.questions.jsonl")
+    told = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [one["question"] for one in told] == [one["question"] for one in ASKED]
+    assert [one["refused"] for one in told] == [False, True]
+    (folder / "follow-up.jsonl").write_text(
+        json.dumps({"question": "and the director?", "history": [["What of Halden Workshop?", "It is."]]})
+    )
+    code, out, _ = run(capsys, "ask", "--kb", folder / "facts.csv", "--questions", folder / "follow-up.jsonl")
+    assert code == 0 and "From: Halden Workshop | director | Mara Lund" in out
+    (folder / "plain.txt").write_text("\ufeffWhat is the director of Halden Workshop?\n\nWho sings best?\n")
+    code, out, _ = run(capsys, "ask", "--kb", folder / "facts.csv", "--questions", folder / "plain.txt")
+    assert code == 0 and "Mara Lund" in out and "Who sings best?\nThe table does not say.\nNearest facts:" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"question": "a?"}\n{"asked": "b?"}', "questions.jsonl, question 2: expected"),
+        ('{"question": ""}', "question 1: expected"),
+        ('["a?"]', "question 1: expected"),
+        ('{"question": "a?", "history": "b"}', "history must be a list of turns"),
+        ("", "is empty"),
+    ],
+)
+def test_a_broken_file_of_questions_is_refused_before_the_model_loads(capsys, monkeypatch, folder, content, words):
+    monkeypatch.setattr(shared, "load_kblam", None)
+    (folder / "questions.jsonl").write_text(content)
+    code, _, err = run(capsys, "ask", "--kb", folder / "facts.csv", "--questions", folder / "questions.jsonl")
+    assert code == 2 and words in err and err.count("\n") == 1
+
+
 def test_remarks_on_the_table_go_to_stderr(capsys, fake, tmp_path):
     rows = "".join(f"E{number},p,\n" for number in range(8))
     (tmp_path / "t.csv").write_text(f"id,{TABLE.splitlines()[0]}\n0,A,b,c\n" + rows)

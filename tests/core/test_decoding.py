@@ -177,6 +177,41 @@ def test_a_shortlist_of_all_facts_is_the_dense_method(kblam):
     assert len(kblam.ask(base, QUESTIONS[0], options=AskOptions(top_k=2, max_new_tokens=3)).nearest) == 2
 
 
+@pytest.mark.parametrize("mode", ["kblam", "paper", "no-prior"])
+def test_many_questions_get_the_answers_of_one_by_one(kblam, mode, monkeypatch):
+    monkeypatch.setattr("kblam_core.model.RANKED_TOGETHER", 3)
+    lean(kblam, gate=12.0, yes=1.0)
+    base, options = kblam.knowledge_base(TABLE), AskOptions(mode=mode, max_new_tokens=12)
+    asked = [*QUESTIONS, "thanks", QUESTIONS[0], "and the budget?"]
+    histories = [()] * (len(asked) - 1) + [((QUESTIONS[0], "Ingrid Solberg."),)]
+    expected = [kblam.ask(base, question, history=history, options=options) for question, history in zip(asked, histories, strict=True)]
+    kblam.encoder.texts.clear()
+    answers = list(kblam.ask_many(base, asked, histories=histories, options=options))
+    assert len(answers) == len(asked)
+    for one, other in zip(answers, expected, strict=True):
+        same(one, other)
+        assert one.sources == sorted(one.sources, key=lambda source: -source.weight)
+
+
+def test_the_encoder_is_asked_twice_for_many_questions(kblam, monkeypatch):
+    base, calls, encode = kblam.knowledge_base(TABLE), [], kblam.encoder.encode
+    monkeypatch.setattr(kblam.encoder, "encode", lambda texts: calls.append(texts) or encode(texts))
+    assert len(list(kblam.ask_many(base, QUESTIONS, options=AskOptions(max_new_tokens=2)))) == len(QUESTIONS)
+    assert len(calls) == 2 and tuple(calls[0]) == QUESTIONS
+
+
+def test_many_questions_with_a_bad_one_are_refused_before_the_first_is_answered(kblam):
+    base = kblam.knowledge_base(TABLE)
+    with pytest.raises(InputError, match="Question 2 is empty"):
+        kblam.ask_many(base, [QUESTIONS[0], " "])
+    with pytest.raises(InputError, match="2 questions and 1 histories"):
+        kblam.ask_many(base, QUESTIONS[:2], histories=[()])
+    assert [answer.state for answer in kblam.ask_many(kblam.knowledge_base(), ["Who?"], options=AskOptions(max_new_tokens=2))] == [
+        "empty_table"
+    ]
+    assert list(kblam.ask_many(base, [])) == []
+
+
 def test_an_edit_is_answered_from_at_once(kblam):
     lean(kblam, gate=12.0, yes=9.0)
     base = kblam.knowledge_base(TABLE[:1])

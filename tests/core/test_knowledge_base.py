@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from kblam_core.errors import InputError
 from kblam_core.knowledge_base import KnowledgeBase
@@ -158,7 +159,9 @@ def test_an_empty_table_works(encoder):
     assert_same(base, KnowledgeBase(encoder))
 
 
-@pytest.mark.parametrize("table", [TABLE, [], [Triple('"${1}" {{x}}', "<b>&", "emoji 🛠️\nsecond line")]])
+@pytest.mark.parametrize(
+    "table", [TABLE, [], [Triple('"${1}" {{x}}', "<b>&", "emoji 🛠️\nsecond line")], [Triple("a\0b", "\0", "c\0"), *TABLE]]
+)
 def test_a_saved_table_comes_back_without_encoding(tmp_path, encoder, table):
     base = KnowledgeBase(encoder, table)
     path = base.save(tmp_path / "folder" / "base.safetensors")
@@ -185,6 +188,12 @@ def test_a_file_that_is_no_table_is_refused_in_words(tmp_path, encoder, content)
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"base\.safetensors"):
         KnowledgeBase.load(path, encoder)
+
+
+def test_other_tensors_are_refused_in_words(tmp_path, encoder):
+    save_file({"texts": np.zeros(3)}, tmp_path / "adapter.safetensors", metadata={"encoder": encoder.name})
+    with pytest.raises(InputError, match="is not an encoded base of this version; make it again"):
+        KnowledgeBase.load(tmp_path / "adapter.safetensors", encoder)
 
 
 def test_a_saved_table_holds_nothing_that_was_removed(tmp_path, base):

@@ -1,0 +1,90 @@
+"""How people put a question: the name shortened or mistyped, one of many wordings, lower case, no question mark, a greeting."""
+
+import random
+import unicodedata
+
+from kblam_core.training.catalogue import Property, generic_questions
+
+
+def slip(word: str, source: random.Random) -> str:
+    """A word of more than two letters as a hasty finger types it: two letters swapped, one dropped, or one doubled."""
+    index = source.randrange(1, len(word) - 1)
+    swapped = word[:index] + word[index + 1] + word[index] + word[index + 2 :]
+    dropped = word[:index] + word[index + 1 :]
+    doubled = word[:index] + word[index] + word[index:]
+    return source.choice((swapped, dropped, doubled))
+
+
+def misspell(question: str, source: random.Random) -> str:
+    """A slip in one of the question's long lower-case words, if it has any."""
+    words = question.split()
+    long = [index for index, word in enumerate(words) if len(word) > 5 and word.isalpha() and word.islower()]
+    if long:
+        index = source.choice(long)
+        words[index] = slip(words[index], source)
+    return " ".join(words)
+
+
+class Wording:
+    """Draws wordings from a source of random numbers."""
+
+    def __init__(self, source: random.Random) -> None:
+        self.random = source
+
+    def mention(self, entity: str, others: set[str]) -> str:
+        """The entity as a person types it: mostly as it stands, sometimes with a typo, without accents, or shortened.
+
+        others: the table's other entities, which the short form must not name.
+        """
+        chance = self.random.random()
+        parts = entity.split()
+        if chance < 0.05:
+            long = [index for index, part in enumerate(parts) if len(part) > 5 and part.isalpha()]
+            if long:
+                index = self.random.choice(long)
+                parts[index] = slip(parts[index], self.random)
+                return " ".join(parts)
+        elif chance < 0.19 and len(parts) > 1:
+            shorter = self._shortened(parts, others)
+            if shorter:
+                return shorter
+        elif chance < 0.22:
+            plain = unicodedata.normalize("NFKD", entity)
+            return "".join(letter for letter in plain if not unicodedata.combining(letter))
+        elif chance < 0.24:
+            return entity.upper()
+        return entity
+
+    def _shortened(self, parts: list[str], others: set[str]) -> str | None:
+        """The name without one or two of its words, if what is left names no other entity of the table."""
+        gone = set(self.random.sample(range(len(parts)), 2 if len(parts) > 3 and self.random.random() < 0.5 else 1))
+        shorter = [part for index, part in enumerate(parts) if index not in gone]
+        words = {part.casefold() for part in shorter}
+        telling = any((len(part) > 2 and not part.islower()) or any(map(str.isdigit, part)) for part in shorter)
+        unclear = any(words & {part.casefold() for part in other.split()} == words for other in others)
+        return " ".join(shorter) if telling and not unclear else None
+
+    def ask(self, property_: Property | None, name: str, entity: str, noun: str) -> str:
+        """A question for the property of the entity, in one of its wordings or a general pattern."""
+        if property_ is None or self.random.random() < 0.15:
+            pattern = self.random.choice(generic_questions()).replace("{p}", name.replace("_", " "))
+        else:
+            pattern = self.random.choice(property_.questions)
+        if self.random.random() < 0.04 and "the {e}" not in pattern and len(noun.split()) < 3:
+            pattern = pattern.replace("{e}", f"the {noun} {{e}}")
+        return self.style(pattern.replace("{e}", entity))
+
+    def style(self, question: str) -> str:
+        """The question as hasty or polite people write it."""
+        chance = self.random.random
+        if chance() < 0.12:
+            question = question.rstrip("?. ")
+        if chance() < 0.15:
+            question = question.lower()
+        if chance() < 0.05:
+            question = misspell(question, self.random)
+        if chance() < 0.04:
+            question = self.random.choice(("Hi, ", "Hello! ", "Please, ", "Quick question: ", "I was wondering, ", "So, ")) + question
+        if chance() < 0.03:
+            question = question.rstrip("?. ") + self.random.choice((" please?", ", please", " - thanks", "??", " ?"))
+        return question
