@@ -10,10 +10,11 @@ evaluate() { "$python" -m kblam_core evaluate "$@"; }
 evaluate --suite assets/evaluation_fresh --mode kblam --json "$out/fresh-kblam.json"
 evaluate --suite assets/evaluation --mode kblam --json "$out/unseen-kblam.json"
 evaluate --suite assets/evaluation_held_out --mode kblam --json "$out/held-out-kblam.json"
-for mode in kblam dense rag rag-plain no-copy no-prior paper zero-shot; do
+evaluate --suite assets/evaluation --set extra --mode kblam --limit 260 --json "$out/extra-kblam.json"
+for mode in kblam dense rag rag-plain in-context no-copy no-prior paper zero-shot; do
   evaluate --suite assets/evaluation_fresh --mode "$mode" --limit 60 --json "$out/fresh-60-$mode.json"
 done
-for size in 10 1000 10000; do
+for size in 10 100 1000 10000; do
   for mode in kblam dense; do
     evaluate --suite assets/evaluation --set main --set extra --size "$size" --mode "$mode" --limit 100 --json "$out/size-$size-$mode.json"
   done
@@ -22,3 +23,4 @@ done
 "$python" -m kblam_core report "$out"/fresh-kblam.json "$out"/unseen-kblam.json "$out"/held-out-kblam.json --threshold-sweep --out "$out/kblam.md"
 "$python" -m kblam_core report "$out"/fresh-60-*.json --out "$out/fresh-60.md"
 "$python" -m kblam_core report "$out"/size-*.json --out "$out/sizes.md" --chart "$out/sizes.svg"
+"$python" tools/readme_results.py
