@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kblam_core.knowledge_base import KnowledgeBase
-from kblam_core.lexical import Alignment, words
+from kblam_core.lexical import SMALL, Alignment, words
 from kblam_core.prior import readable
 
 _OWNER = re.compile(r"\b(?:its|his|her|their|whose own)\b", re.IGNORECASE)
@@ -59,7 +59,7 @@ def _bare_name(kb: KnowledgeBase, question: str) -> str | None:
     best = kb.triples[int(np.argmax(coverage))].entity
     if coverage.max() >= NAMED:
         _, taken = Alignment(rest, [best]).residual(best)
-        return rest if all(taken | (words(rest).rarity < NAMED)) else None
+        return rest if all(taken | (words(rest).rarity < SMALL)) else None
     properties = {readable(triple.property).casefold() for triple in kb.triples}
     return rest if words(rest).capital.all() and rest.casefold() not in properties else None
 

@@ -25,6 +25,7 @@ def kb() -> KnowledgeBase:
         ("And who founded Laurel House, do they say?", "And who founded Laurel House, do they say?"),
         ("thanks", "thanks"),
         ("And Laurel House?", "Who runs Laurel House?"),
+        ("And the name of Laurel House?", "And the name of Laurel House?"),
         ("what about laurel house", "Who runs laurel house?"),
         ("And Linden Hall?", "Who runs Linden Hall?"),
         ("And the founder?", "And the founder of Halden Workshop?"),
