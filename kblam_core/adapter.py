@@ -20,8 +20,10 @@ from kblam_core.attention import LENGTH_SCALE, Knowledge, LayerKnowledge, log_sc
 from kblam_core.cross_encoder import CrossEncoder, CrossShape
 from kblam_core.errors import InputError, MissingWeightsError
 from kblam_core.prior import QuestionPrior
+from kblam_core.wording_memory import WordingMemory
 
 SCALE = ".int8_scale"  # follows the name of a matrix that is stored as int8
+BYTES = ("cross.layers.", "memory.wordings", "memory.properties", "key_map.", "value_map.")  # stored as int8
 GATE_FEATURES = 3  # KB mass, the prior's probability that some fact answers, the share of the strongest fact
 
 
@@ -44,6 +46,7 @@ class AdapterConfig:
     layers: tuple[int, ...]
     card: dict = field(default_factory=dict)
     cross: dict | None = None  # shape of the cross-encoder (CrossShape), None without one
+    memory: dict | None = None  # sizes of the wording memory, None without one
     key_norm: str = "head"
     slots: int | None = None
     length_scale: float | None = LENGTH_SCALE
@@ -75,6 +78,7 @@ class KblamAdapter(nn.Module):
         self.gate = nn.Linear(config.hidden + GATE_FEATURES, 1)
         self.prior = QuestionPrior()
         self.cross = CrossEncoder(config.encoder_width, CrossShape(**config.cross)) if config.cross else None
+        self.memory = WordingMemory(config.encoder_width, **config.memory) if config.memory else None
         for scale in self.prior_scale:
             nn.init.zeros_(scale.weight)
             nn.init.ones_(scale.bias)
@@ -82,6 +86,11 @@ class KblamAdapter(nn.Module):
         nn.init.zeros_(self.gate.bias)
         nn.init.normal_(self.value_map.weight, std=0.02)
         nn.init.zeros_(self.value_map.bias)
+
+    def remember(self, memory: WordingMemory) -> None:
+        """Take up a wording memory, also in the config."""
+        self.memory = memory
+        object.__setattr__(self.config, "memory", memory.sizes())
 
     def start_queries_from(self, weights: list[Tensor]) -> None:
         """Initialise the query heads from the backbone's own query weights, one (H*D, hidden) per KB layer."""
@@ -145,14 +154,14 @@ class KblamAdapter(nn.Module):
         return torch.sigmoid(self.gate(torch.cat([hidden.float(), features], dim=-1))).squeeze(-1)
 
     def save(self, folder: str | Path, *, half: bool = True) -> Path:
-        """Write adapter.safetensors and adapter.json (config and card) into `folder`. With `half`, large matrices are float16, those of
-        the cross-encoder's layers int8 with one scale a row: 15 MB instead of 40 for the default model."""
+        """Write adapter.safetensors and adapter.json (config and card) into `folder`. With `half`, large matrices are float16, some
+        of them (BYTES) int8 with one scale a row."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors: dict[str, Tensor] = {}
         for name, tensor in self.state_dict().items():
             large = half and tensor.ndim == 2 and tensor.numel() > 10_000
-            if large and name.startswith("cross.layers."):
+            if large and name.startswith(BYTES):
                 scale = tensor.abs().amax(1, keepdim=True).clamp_min(1e-8) / 127
                 tensors[name], tensors[name + SCALE] = (tensor / scale).round().to(torch.int8), scale.float()
             else:

@@ -1,10 +1,11 @@
 """The question prior: how likely each triple answers the question, before the backbone has read a word of it.
 
 The frozen sentence encoder sees the question, the question without the entity's name ("Who runs it?"), and each triple's key, entity,
-property and value; the cross-encoder reads the most promising ones together with the question (cross_encoder.py); spelling says which
-words of the question name which entity (lexical.py). A small network, trained to tell the answering triple from its neighbours and
-from nothing at all, turns these measures into one logit per triple. KB attention adds these logits to its own (times a learned scale
-per head), and their sum against "no triple" says whether the table answers at all.
+property and value; the wording memory says which property such a question asks for (wording_memory.py); the cross-encoder reads the
+most promising triples together with the question (cross_encoder.py); spelling says which words of the question name which entity
+(lexical.py). A small network, trained to tell the answering triple from its neighbours and from nothing at all, turns these measures
+into one logit per triple. KB attention adds these logits to its own (times a learned scale per head), and their sum against "no triple"
+says whether the table answers at all.
 
 Shapes: B questions, C candidate triples, E sentence width, F lexical features.
 """
@@ -41,7 +42,7 @@ def readable(property_: str) -> str:
 
 @dataclass
 class PriorInputs:
-    """What the network reads. cosines (B, C, 6), see `cosines`; cross (B, C) logits of the cross-encoder, NOT_READ where it did not
+    """What the network reads. cosines (B, C, 7), see `cosines`; cross (B, C) logits of the cross-encoder, NOT_READ where it did not
     look; lexical (B, C, F); group (B, C): number of the candidate's entity; padding (B, C): True where there is no candidate."""
 
     cosines: Tensor
@@ -51,7 +52,7 @@ class PriorInputs:
     padding: Tensor
 
 
-COSINES = ("question-key", "question-entity", "question-value", "reading-property", "reading-key", "reading-statement")
+COSINES = ("question-key", "question-entity", "question-value", "reading-property", "reading-key", "reading-statement", "expected-property")
 
 
 def cosines(
@@ -63,9 +64,13 @@ def cosines(
     value: np.ndarray,
     property_: np.ndarray,
     statement: np.ndarray,
+    expected: np.ndarray,
 ) -> np.ndarray:
-    """(C, 6) similarities of frozen unit vectors: question (E,) and its reading for each candidate (C, E) with the rest, (C, E) each."""
-    pairs = ((question, key), (question, entity), (question, value), (reading, property_), (reading, key), (reading, statement))
+    """(C, 7) similarities of frozen unit vectors: question (E,) and its reading for each candidate (C, E) with the rest, (C, E) each.
+
+    expected is what the wording memory expects of that reading (zeros without a memory)."""
+    asked = ((question, key), (question, entity), (question, value), (reading, property_), (reading, key), (reading, statement))
+    pairs = (*asked, (expected, property_))
     return np.stack([(asked * held).sum(-1) for asked, held in pairs], axis=-1).astype(np.float32)
 
 
@@ -125,7 +130,7 @@ class QuestionPrior(nn.Module):
     cannot learn topics by heart.
     """
 
-    RIVALS = (3, 5, 6)  # measures of the property: reading-property, reading-statement, cross
+    RIVALS = (3, 5, 6, 7)  # measures of the property: reading-property, reading-statement, expected-property, cross
     CROSS_UNIT = 5.0  # divides the cross-encoder's logits, which are wider than cosines
 
     def __init__(self, *, hidden: int = 96, dropout: float = 0.1) -> None:

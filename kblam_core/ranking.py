@@ -14,6 +14,7 @@ from kblam_core.encoders import SentenceEncoder
 from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.prior import CANDIDATES, CROSS_READ, FLOOR, NOT_READ, PriorInputs, Reading, candidates, cosines, read, readable, statement
 from kblam_core.triples import Triple
+from kblam_core.wording_memory import expected
 
 Shortlist = tuple[np.ndarray, np.ndarray | None]
 
@@ -66,6 +67,7 @@ def _prior(
         value=kb.value_vectors[rows],
         property_=kb.named_vectors([readable(triple.property) for triple in triples]),
         statement=kb.named_vectors(statements),
+        expected=expected(adapter.memory, vectors)[reading.which],
     )
     crossed = np.full(len(rows), NOT_READ, dtype=np.float32)
     if adapter.cross is not None:

@@ -15,8 +15,9 @@ STAGES = ("both", "prior", "attention")
 class TrainConfig:
     """out: folder of the adapter and its checkpoints. time_limit: minutes for everything. steps: of the attention stage.
 
-    cross_steps: of the cross-encoder (0: train without one). questions: how many different questions are generated for the prior, and
-    again for the attention. every, first: which layers get a KB branch.
+    cross_steps: of the cross-encoder (0: train without one). remembered: width of the wording memory's vectors (0: without one).
+    questions: how many different questions are generated for the prior, and again for the attention. every, first: which layers get a
+    KB branch.
     attention_loss: weight of the supervision of KB attention (0 switches it off). prior_drop: share of batches trained without the
     question prior, so that attention also learns to retrieve by itself; 1 trains plain KBLaM.
     """
@@ -31,6 +32,7 @@ class TrainConfig:
     batch_size: int = 16
     stage: str = "both"
     cross_steps: int = 1700
+    remembered: int = 192
     questions: int = 12_000
     max_triples: int = 96
     every: int = 3
@@ -52,8 +54,9 @@ class TrainConfig:
         for name in ("time_limit", "attention_loss", "map_rate", "query_rate", "gate_rate"):
             if not math.isfinite(getattr(self, name)) or getattr(self, name) < 0:
                 raise InputError(f"{name} must be a number of at least 0, got {getattr(self, name)}.")
-        if self.cross_steps < 0:
-            raise InputError(f"cross_steps must be at least 0, got {self.cross_steps}.")
+        for name in ("cross_steps", "remembered"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} must be at least 0, got {getattr(self, name)}.")
         if not 0 <= self.prior_drop <= 1:
             raise InputError(f"prior_drop must lie between 0 and 1, got {self.prior_drop}.")
 

@@ -9,7 +9,7 @@ import importlib.metadata
 import pickle
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,13 @@ from kblam_core.cross_encoder import CrossShape
 from kblam_core.encoders import LocalEncoder, SentenceEncoder, load_encoder
 from kblam_core.prior import QuestionPrior
 from kblam_core.training.attention_stage import train_attention
-from kblam_core.training.catalogue import catalogue_checksum, load_catalogue
+from kblam_core.training.catalogue import Domain, catalogue_checksum, load_catalogue
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.cross_stage import is_left_out, train_cross
 from kblam_core.training.generator import Generator
+from kblam_core.training.memory_stage import remember
 from kblam_core.training.prior_stage import Prepared, VectorPool, judge_prior, prepare, read_across, train_prior
+from kblam_core.wording_memory import WordingMemory
 
 QUESTIONS_PER_TABLE = 24
 CROSS_SHARE, PRIOR_SHARE = 0.55, 0.75  # of the time limit, at most, until the cross-encoder and the question prior are done
@@ -63,7 +65,8 @@ def train(config: TrainConfig) -> Path:
         cross_stage(config, adapter, encoder, progress, deadline=started + 60 * config.time_limit * CROSS_SHARE)
         passed("cross-encoder")
         pool = VectorPool(encoder)
-        data = make_data(config, pool, progress)
+        read = [domain for domain in load_catalogue() if not is_left_out(domain)]
+        data = make_data(config, pool, _memory(config, encoder, read), progress)
         passed("questions")
         prior_report = prior_stage(config, adapter, data, encoder, progress, deadline=started + 60 * config.time_limit * PRIOR_SHARE)
         passed("prior")
@@ -71,6 +74,8 @@ def train(config: TrainConfig) -> Path:
         if config.stage != "prior":
             steps = attention_stage(config, adapter, model, tokenizer, data.attention, pool, progress, end)
             passed("attention")
+    if memory := _memory(config, encoder, load_catalogue()):
+        adapter.remember(memory)
     card = {
         "settings": config.card(),
         "questions": {"prior": len(data.prior), "attention": len(data.attention)},
@@ -149,10 +154,14 @@ def cross_stage(config: TrainConfig, adapter: KblamAdapter, encoder, progress: P
     torch.save(adapter.cross.state_dict(), path)
 
 
-def make_data(config: TrainConfig, pool: VectorPool, progress: Progress) -> Data:
-    """Generated questions with their sentence vectors."""
+def _memory(config: TrainConfig, encoder: SentenceEncoder, domains: Sequence[Domain]) -> WordingMemory | None:
+    return remember(encoder, domains, remembered=config.remembered) if config.remembered else None
+
+
+def make_data(config: TrainConfig, pool: VectorPool, memory: WordingMemory | None, progress: Progress) -> Data:
+    """Generated questions with their sentence vectors. The memory must not hold the wordings that the prior is trained with."""
     cache = config.out / "questions.pkl"
-    made_with = (config.seed, config.questions, config.encoder, catalogue_checksum())
+    made_with = (config.seed, config.questions, config.encoder, config.remembered, catalogue_checksum())
     if config.resume and cache.exists():
         with cache.open("rb") as file:
             known, vectors, data = pickle.load(file)  # written below, by this command
@@ -167,7 +176,7 @@ def make_data(config: TrainConfig, pool: VectorPool, progress: Progress) -> Data
         nonlocal done
         made: list[Prepared] = []
         while len(made) < count:
-            made += prepare(_draw(generator, min(1200, count - len(made))), pool)
+            made += prepare(_draw(generator, min(1200, count - len(made))), pool, memory=memory)
             progress.update(task, completed=done + len(made))
         done += count
         return made

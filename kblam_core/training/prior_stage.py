@@ -29,6 +29,7 @@ from kblam_core.prior import (
     statement,
 )
 from kblam_core.training.generator import Sample
+from kblam_core.wording_memory import WordingMemory, expected
 
 
 class VectorPool:
@@ -59,7 +60,7 @@ class Prepared:
     rows: np.ndarray  # (C,)
     readings: list[str]
     reading_of: np.ndarray  # (C,) which reading goes with which candidate
-    cosines: np.ndarray  # (C, 6)
+    cosines: np.ndarray  # (C, 7)
     lexical: np.ndarray  # (C, F)
     group: np.ndarray
     gold: np.ndarray  # (C,) bool
@@ -74,7 +75,13 @@ class Prepared:
         return [self.readings[number] for number in self.reading_of[:count]], facts
 
 
-def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int], None] = lambda _: None) -> list[Prepared]:
+def prepare(
+    samples: Iterable[Sample],
+    pool: VectorPool,
+    progress: Callable[[int], None] = lambda _: None,
+    *,
+    memory: WordingMemory | None = None,
+) -> list[Prepared]:
     """Encode what the samples need and find each question's candidates as `Kblam.ask` does."""
     samples = list(samples)
     keys = []
@@ -118,6 +125,7 @@ def prepare(samples: Iterable[Sample], pool: VectorPool, progress: Callable[[int
                 key=pool[key[rows]],
                 value=pool[value[rows]],
                 **{name: pool[numbers] for name, numbers in named.items()},
+                expected=expected(memory, pool[texts])[reading.which],
             ),
             lexical=reading.lexical,
             group=reading.group,

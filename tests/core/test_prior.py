@@ -110,12 +110,12 @@ def test_nothing_to_read_is_no_error():
 def test_cosines_are_in_the_order_of_their_names():
     source = np.random.default_rng(0)
     question, reading = source.standard_normal(8), source.standard_normal((5, 8))
-    named = {name: source.standard_normal((5, 8)) for name in ("key", "entity", "value", "property_", "statement")}
+    named = {name: source.standard_normal((5, 8)) for name in ("key", "entity", "value", "property_", "statement", "expected")}
     found = cosines(question, reading, **named)
     assert found.shape == (5, len(COSINES))
     for place, name in enumerate(COSINES):
         asked, held = name.split("-")
-        one = question if asked == "question" else reading
+        one = {"question": question, "reading": reading, "expected": named["expected"]}[asked]
         np.testing.assert_allclose(found[:, place], (one * named[{"property": "property_"}.get(held, held)]).sum(-1), rtol=1e-5)
 
 
