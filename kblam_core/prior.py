@@ -42,7 +42,7 @@ def readable(property_: str) -> str:
 
 @dataclass
 class PriorInputs:
-    """What the network reads. cosines (B, C, 7), see `cosines`; cross (B, C) logits of the cross-encoder, NOT_READ where it did not
+    """What the network reads. cosines (B, C, 8), see `cosines`; cross (B, C) logits of the cross-encoder, NOT_READ where it did not
     look; lexical (B, C, F); group (B, C): number of the candidate's entity; padding (B, C): True where there is no candidate."""
 
     cosines: Tensor
@@ -52,7 +52,16 @@ class PriorInputs:
     padding: Tensor
 
 
-COSINES = ("question-key", "question-entity", "question-value", "reading-property", "reading-key", "reading-statement", "expected-property")
+COSINES = (
+    "question-key",
+    "question-entity",
+    "question-value",
+    "reading-property",
+    "reading-key",
+    "reading-statement",
+    "expected-property",
+    "reading-wording",
+)
 
 
 def cosines(
@@ -65,13 +74,14 @@ def cosines(
     property_: np.ndarray,
     statement: np.ndarray,
     expected: np.ndarray,
+    familiar: np.ndarray,
 ) -> np.ndarray:
-    """(C, 7) similarities of frozen unit vectors: question (E,) and its reading for each candidate (C, E) with the rest, (C, E) each.
+    """(C, 8) similarities of frozen unit vectors: question (E,) and its reading for each candidate (C, E) with the rest, (C, E) each.
 
-    expected is what the wording memory expects of that reading (zeros without a memory)."""
+    expected (C, E) and familiar (C,) are what the wording memory recalls of that reading (zeros without a memory)."""
     asked = ((question, key), (question, entity), (question, value), (reading, property_), (reading, key), (reading, statement))
-    pairs = (*asked, (expected, property_))
-    return np.stack([(asked * held).sum(-1) for asked, held in pairs], axis=-1).astype(np.float32)
+    measured = [(one * other).sum(-1) for one, other in (*asked, (expected, property_))]
+    return np.stack([*measured, familiar], axis=-1).astype(np.float32)
 
 
 def candidates(question_vector: np.ndarray, key_vectors: np.ndarray, coverage: np.ndarray, count: int) -> np.ndarray:
@@ -130,7 +140,7 @@ class QuestionPrior(nn.Module):
     cannot learn topics by heart.
     """
 
-    RIVALS = (3, 5, 6, 7)  # measures of the property: reading-property, reading-statement, expected-property, cross
+    RIVALS = (3, 5, 6, 8)  # measures of the property: reading-property, reading-statement, expected-property, cross
     CROSS_UNIT = 5.0  # divides the cross-encoder's logits, which are wider than cosines
 
     def __init__(self, *, hidden: int = 96, dropout: float = 0.1) -> None:

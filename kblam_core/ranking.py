@@ -14,7 +14,7 @@ from kblam_core.encoders import SentenceEncoder
 from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.prior import CANDIDATES, CROSS_READ, FLOOR, NOT_READ, PriorInputs, Reading, candidates, cosines, read, readable, statement
 from kblam_core.triples import Triple
-from kblam_core.wording_memory import expected
+from kblam_core.wording_memory import recall
 
 Shortlist = tuple[np.ndarray, np.ndarray | None]
 
@@ -59,6 +59,7 @@ def _prior(
     """(C,) logits of the candidates in `rows`; vectors are those of reading.texts, the question's first."""
     triples = [kb.triples[row] for row in rows]
     statements = [statement(triple) for triple in triples]
+    expected, familiar = recall(adapter.memory, vectors)
     measured = cosines(
         vectors[0],
         vectors[reading.which],
@@ -67,7 +68,8 @@ def _prior(
         value=kb.value_vectors[rows],
         property_=kb.named_vectors([readable(triple.property) for triple in triples]),
         statement=kb.named_vectors(statements),
-        expected=expected(adapter.memory, vectors)[reading.which],
+        expected=expected[reading.which],
+        familiar=familiar[reading.which],
     )
     crossed = np.full(len(rows), NOT_READ, dtype=np.float32)
     if adapter.cross is not None:

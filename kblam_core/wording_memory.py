@@ -44,16 +44,18 @@ class WordingMemory(nn.Module):
         return {"wordings": len(self.wordings), "properties": len(self.properties), "remembered": self.basis.shape[1]}
 
     @torch.inference_mode()
-    def expected(self, readings: Tensor) -> Tensor:
-        """(N, E) vectors of readings -> (N, E) the expected property: a mean of unit vectors, the shorter the less the wordings agree."""
+    def forward(self, readings: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, E) vectors of readings -> (N, E) the expected property, a mean of unit vectors, the shorter the less the wordings agree;
+        (N,) similarity of the nearest wording."""
         found = nn.functional.normalize(readings @ self.basis, dim=-1) @ self.wordings.T
         near = found.topk(min(NEIGHBOURS, found.shape[1]), dim=-1)
         weight = (near.values / TEMPERATURE).softmax(-1)
-        return torch.einsum("nk,nke->ne", weight, self.properties[self.asks[near.indices].long()])
+        return torch.einsum("nk,nke->ne", weight, self.properties[self.asks[near.indices].long()]), near.values[:, 0]
 
 
-def expected(memory: WordingMemory | None, readings: np.ndarray) -> np.ndarray:
-    """(N, E) vectors of readings -> (N, E) expected properties; zeros without a memory."""
+def recall(memory: WordingMemory | None, readings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N, E) vectors of readings -> (N, E) expected properties, (N,) how familiar the readings are; zeros without a memory."""
     if memory is None:
-        return np.zeros_like(readings)
-    return memory.expected(torch.from_numpy(readings).to(memory.basis.device)).cpu().numpy()
+        return np.zeros_like(readings), np.zeros(len(readings), dtype=readings.dtype)
+    expected, familiar = memory(torch.from_numpy(readings).to(memory.basis.device))
+    return expected.cpu().numpy(), familiar.cpu().numpy()

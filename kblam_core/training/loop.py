@@ -34,13 +34,14 @@ from kblam_core.wording_memory import WordingMemory
 QUESTIONS_PER_TABLE = 24
 CROSS_SHARE, PRIOR_SHARE = 0.55, 0.75  # of the time limit, at most, until the cross-encoder and the question prior are done
 MAX_TABLE = 192  # triples in the largest generated table
+FAMILIAR = 0.2  # share of the prior's questions in any domain: what to make of a wording that was met before
 CHECKED = 480  # questions kept aside to measure the prior
 
 
 @dataclass
 class Data:
-    """Generated questions: for the prior (of domains that the cross-encoder has not seen), for the attention (of all domains), and
-    kept aside on held-out entities to measure with."""
+    """Generated questions: for the prior (most of them of domains that neither cross-encoder nor memory have seen), for the attention (of
+    all domains), and kept aside on held-out entities to measure with."""
 
     prior: list[Prepared]
     attention: list[Prepared]
@@ -168,6 +169,7 @@ def make_data(config: TrainConfig, pool: VectorPool, memory: WordingMemory | Non
         if known == made_with:
             pool.vectors = vectors
             return data
+    familiar = int(FAMILIAR * config.questions)
     left_out = tuple(domain for domain in load_catalogue() if is_left_out(domain))
     task = progress.add_task("questions", total=2 * config.questions)
     done = 0
@@ -182,7 +184,8 @@ def make_data(config: TrainConfig, pool: VectorPool, memory: WordingMemory | Non
         return made
 
     data = Data(
-        prior=make(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.questions),
+        prior=make(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.questions - familiar)
+        + make(Generator(config.seed + 3, max_triples=MAX_TABLE), familiar),
         attention=make(Generator(config.seed + 2, max_triples=MAX_TABLE), config.questions),
         checked=make(Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE), CHECKED),
     )

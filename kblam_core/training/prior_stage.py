@@ -20,6 +20,7 @@ from kblam_core.prior import (
     NOT_READ,
     PriorInputs,
     QuestionPrior,
+    Reading,
     answerable,
     candidates,
     cosines,
@@ -29,7 +30,7 @@ from kblam_core.prior import (
     statement,
 )
 from kblam_core.training.generator import Sample
-from kblam_core.wording_memory import WordingMemory, expected
+from kblam_core.wording_memory import WordingMemory, recall
 
 
 class VectorPool:
@@ -60,7 +61,7 @@ class Prepared:
     rows: np.ndarray  # (C,)
     readings: list[str]
     reading_of: np.ndarray  # (C,) which reading goes with which candidate
-    cosines: np.ndarray  # (C, 7)
+    cosines: np.ndarray  # (C, 8)
     lexical: np.ndarray  # (C, F)
     group: np.ndarray
     gold: np.ndarray  # (C,) bool
@@ -125,7 +126,7 @@ def prepare(
                 key=pool[key[rows]],
                 value=pool[value[rows]],
                 **{name: pool[numbers] for name, numbers in named.items()},
-                expected=expected(memory, pool[texts])[reading.which],
+                **_recalled(memory, pool[texts], reading),
             ),
             lexical=reading.lexical,
             group=reading.group,
@@ -135,6 +136,11 @@ def prepare(
         )
         for sample, question, key, value, rows, reading, texts, named in drafts
     ]
+
+
+def _recalled(memory: WordingMemory | None, readings: np.ndarray, reading: Reading) -> dict[str, np.ndarray]:
+    expected, familiar = recall(memory, readings)
+    return {"expected": expected[reading.which], "familiar": familiar[reading.which]}
 
 
 def read_across(

@@ -111,9 +111,11 @@ def test_cosines_are_in_the_order_of_their_names():
     source = np.random.default_rng(0)
     question, reading = source.standard_normal(8), source.standard_normal((5, 8))
     named = {name: source.standard_normal((5, 8)) for name in ("key", "entity", "value", "property_", "statement", "expected")}
-    found = cosines(question, reading, **named)
+    familiar = source.standard_normal(5)
+    found = cosines(question, reading, familiar=familiar, **named)
     assert found.shape == (5, len(COSINES))
-    for place, name in enumerate(COSINES):
+    np.testing.assert_allclose(found[:, -1], familiar, rtol=1e-5)
+    for place, name in enumerate(COSINES[:-1]):
         asked, held = name.split("-")
         one = {"question": question, "reading": reading, "expected": named["expected"]}[asked]
         np.testing.assert_allclose(found[:, place], (one * named[{"property": "property_"}.get(held, held)]).sum(-1), rtol=1e-5)

@@ -9,7 +9,7 @@ from torch import nn
 from kblam_core.adapter import AdapterConfig, KblamAdapter
 from kblam_core.training.catalogue import Domain, Property
 from kblam_core.training.memory_stage import remember
-from kblam_core.wording_memory import WordingMemory, expected
+from kblam_core.wording_memory import WordingMemory, recall
 
 WIDTH = 48
 
@@ -40,14 +40,18 @@ def memory(remembered: int = WIDTH) -> WordingMemory:
 def test_a_wording_expects_the_property_it_asked_for():
     encoder, made = WordEncoder(), memory()
     for text, name in (("How high does it rise?", "elevation"), ("how high is it", "elevation"), ("Who reigns over it?", "ruler")):
-        found = expected(made, encoder.encode([text]))[0]
+        expected, familiar = recall(made, encoder.encode([text]))
+        found = expected[0]
         match = {other: float(found @ encoder.encode([other])[0]) for other in ("elevation", "ruler")}
         assert max(match, key=match.get) == name
         assert np.linalg.norm(found) <= 1 + 1e-5
+        assert abs(familiar[0] - 1) < 1e-4
 
 
 def test_without_a_memory_nothing_is_expected():
-    assert not expected(None, np.ones((3, WIDTH), dtype=np.float32)).any()
+    expected, familiar = recall(None, np.ones((3, WIDTH), dtype=np.float32))
+    assert not expected.any()
+    assert familiar.shape == (3,)
 
 
 def test_an_adapter_keeps_its_memory_in_bytes(tmp_path):
@@ -57,5 +61,6 @@ def test_an_adapter_keeps_its_memory_in_bytes(tmp_path):
     adapter.remember(WordingMemory.of(wordings, torch.arange(500) % 300, properties, remembered=32))
     back = KblamAdapter.load(adapter.save(tmp_path / "adapter"))
     readings = wordings[:20].numpy()
-    np.testing.assert_allclose(expected(back.memory, readings), expected(adapter.memory, readings), atol=0.02)
+    for found, wanted in zip(recall(back.memory, readings), recall(adapter.memory, readings), strict=True):
+        np.testing.assert_allclose(found, wanted, atol=0.02)
     assert back.config.memory == {"wordings": 500, "properties": 300, "remembered": 32}
