@@ -15,7 +15,7 @@ from kblam_core.remote_encoder import RemoteEncoder
 from tests.core.embedding_server import KEY, EmbeddingServer, embedding_server
 from tests.core.fake_kblam import FakeKblam
 
-SAID = "Sending 241 texts (about 1,0"
+SAID = "Sending 241 texts (about 966 tokens, about $0.0001) to text-embedding-ada-002 at 127.0.0.1"
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def person(monkeypatch):
 def test_in_a_script_the_cost_is_one_line_and_nothing_is_asked(server, arguments, capsys):
     assert cli.main(arguments) == 0
     told = capsys.readouterr()
-    assert told.err.count(SAID) == 1 and "$0.0001" in told.err and "127.0.0.1" in told.err and "Go on" not in told.err
+    assert told.err.count(SAID) == 1 and "Go on" not in told.err
     assert len(server.texts) == 241
     assert cli.main(arguments) == 0
     assert SAID not in capsys.readouterr().err, "what is known from the disk costs nothing"
