@@ -12,6 +12,7 @@ with contextlib.suppress(ImportError):  # on a ZeroGPU Space this must come befo
 
 from app.build import build_app, launch_options
 from app.models import find_choices, host_of
+from kblam_core import KblamError
 
 
 def options() -> argparse.Namespace:
@@ -36,7 +37,11 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     chosen = options()
-    choices = find_choices(chosen.backbone, chosen.adapter, chosen.adapters)
+    try:
+        choices = find_choices(chosen.backbone, chosen.adapter, chosen.adapters)
+    except KblamError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     hosts = [host_of(name, choice, dtype=chosen.dtype, quantize=chosen.quantize, force=chosen.force) for name, choice in choices.items()]
     hosts[0].start()
     try:

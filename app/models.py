@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.host import ModelHost
+from kblam_core import InputError
 
 SHIPPED = Path(__file__).parent.parent / "assets" / "adapters"
 CARD = "adapter.json"
@@ -33,11 +34,13 @@ class Choice:
 
 def find_choices(backbone: str | None, adapters: Sequence[str] = (), folder: str | None = None) -> dict[str, Choice]:
     """What to offer by name, the default first: each of `adapters` (with `backbone` where it is named), those in the folders of
-    `folder`, and those shipped with the project."""
+    `folder`, and those shipped with the project. Raises InputError for a `folder` without any."""
     given = [Choice(backbone, adapter) for adapter in adapters]
     if backbone and not adapters:
         given.append(Choice(backbone, None))
     found = [Choice(None, str(path)) for path in _adapters(Path(folder))] if folder else []
+    if folder and not found:
+        raise InputError(f"There is no adapter in the folders of {folder}: --adapters takes a folder that holds adapters' folders.")
     shipped = [Choice(path.name.replace("--", "/"), None) for path in _adapters(SHIPPED)]
     named: dict[str, Choice] = {}
     for choice in dict.fromkeys([*given, *found, *shipped]):

@@ -61,14 +61,14 @@ def real_app(log: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def app_with(load) -> Iterator[str]:
-    """The page over `load()` instead of the real model; yields its address."""
+def app_with(load, **others) -> Iterator[str]:
+    """The page over `load()` instead of the real model; yields its address. others: by name, more models to choose from."""
     from app.build import build_app, launch_options
     from app.host import ModelHost
 
-    host = ModelHost(load)
+    host = ModelHost(load, name="stand-in")
     host.start()
-    blocks = build_app(host)
+    blocks = build_app(host, *(ModelHost(other, name=name) for name, other in others.items()))
     try:
         _, address, _ = blocks.launch(
             server_name="127.0.0.1",

@@ -8,7 +8,7 @@ message, or the fact that answers it. The suite was written without looking at t
 import json
 from pathlib import Path
 
-from tests.core.test_held_out import plain, seen_facts, seen_questions
+from kblam_core.training.seen import plain, seen_facts, seen_questions
 
 FOLDER = Path(__file__).parent.parent / "assets" / "evaluation_fresh"
 

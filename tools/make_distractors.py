@@ -1,9 +1,10 @@
 """Write assets/distractors.csv.gz: real-looking facts that pad the evaluation tables to a larger size.
 
-    PYTHONHASHSEED=0 PYTHONPATH=. python tools/make_distractors.py   # Faker draws Italian towns from a set
+    PYTHONPATH=. python tools/make_distractors.py
 
 Entities are names of the training catalogue that never enter training (generator.is_held_out), then people, companies and places made by
-Faker that are held out by the same rule. None is named by a table or question of the evaluation suites.
+Faker that are held out by the same rule. None is named by a table or question of the evaluation suites. (The file in the project was
+drawn with PYTHONHASHSEED=0, on which Faker's Italian towns depended then; drawn today it holds other towns.)
 """
 
 import csv

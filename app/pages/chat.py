@@ -26,9 +26,9 @@ class ChatPage:
     stop: gr.Button
     notice: gr.HTML
     chips: gr.HTML
-    model: gr.Dropdown
     mode: gr.Dropdown
     threshold: gr.Slider
+    model: gr.Dropdown
 
 
 def chat_page(models: Sequence[str]) -> ChatPage:
@@ -70,14 +70,6 @@ def chat_page(models: Sequence[str]) -> ChatPage:
         elem_id="kb-examples",
     )
     with gr.Accordion(static("options"), open=False, elem_id="kb-options"):
-        model = gr.Dropdown(
-            choices=list(models),
-            value=models[0],
-            label=static("model"),
-            info=static("model_info"),
-            filterable=False,
-            elem_id="kb-model",
-        )
         mode = gr.Dropdown(
             choices=list(MODES),
             value="kblam",
@@ -86,5 +78,13 @@ def chat_page(models: Sequence[str]) -> ChatPage:
             filterable=False,
         )
         threshold = gr.Slider(0.05, 0.95, value=AskOptions().threshold, step=0.05, label=static("threshold"), info=static("threshold_info"))
+        model = gr.Dropdown(
+            choices=list(models),
+            value=models[0],
+            label=static("model"),
+            info=static("model_info"),
+            filterable=False,
+            elem_id="kb-model",
+        )
     timer = gr.Timer(1.0)
-    return ChatPage(banner, timer, chat, question, ask, stop, notice, chips, model, mode, threshold)
+    return ChatPage(banner, timer, chat, question, ask, stop, notice, chips, mode, threshold, model)

@@ -94,7 +94,9 @@ class Source:
             base = kblam.knowledge_base()
             sending = base.sending(self.table.triples)
             if sending is not None and not yes and asking():
-                typer.confirm(f"{sending} Go on?", abort=True, err=True)
+                say(f"{sending} Go on? [y/N]")  # typer.confirm would write a space to stdout, which is for results
+                if sys.stdin.readline().strip().casefold() not in ("y", "yes"):
+                    raise typer.Abort
                 kblam.encoder.announce = lambda sending: None  # it was said
             with working(f"Encoding {len(self.table.triples):,} facts"):
                 base.update(self.table.triples)

@@ -33,6 +33,7 @@ def train(
         float | None, typer.Option(min=0, help="Weight of supervised attention; 0 switches it off, as in the paper.")
     ] = None,
     device: shared.Device = "auto",
+    force: shared.Force = False,
 ) -> None:
     """Train an adapter for a frozen language model and encoder. Data is generated; nothing is downloaded but the weights.
 
@@ -65,4 +66,4 @@ def train(
         "device": device,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    run_training(TrainConfig(out=out, resume=resume, backbone=backbone, stage=stage, **options))
+    run_training(TrainConfig(out=out, resume=resume, backbone=backbone, stage=stage, **options), force=force)

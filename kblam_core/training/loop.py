@@ -21,6 +21,7 @@ from kblam_core.adapter import AdapterConfig, KblamAdapter
 from kblam_core.backbones import find_backbone, has_bfloat16, load_backbone
 from kblam_core.cross_encoder import CrossShape
 from kblam_core.encoders import LocalEncoder, SentenceEncoder, load_encoder
+from kblam_core.memory import check_memory
 from kblam_core.prior import QuestionPrior
 from kblam_core.training.attention_stage import train_attention
 from kblam_core.training.catalogue import Domain, catalogue_checksum, load_catalogue
@@ -48,11 +49,14 @@ class Data:
     checked: list[Prepared]
 
 
-def train(config: TrainConfig) -> Path:
-    """Train an adapter as `config` says and return its folder. Raises MissingWeightsError and the like."""
+def train(config: TrainConfig, *, force: bool = False) -> Path:
+    """Train an adapter as `config` says and return its folder. Raises MissingWeightsError and the like; NotEnoughMemoryError where the
+    backbone's weights alone do not fit, unless `force`."""
     started = time.monotonic()
     end = started + 60 * config.time_limit
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    if not force:
+        check_memory(config.backbone, dtype=_dtype(device), device=device)
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
     encoder = _fast(load_encoder(config.encoder, device=device))
@@ -92,10 +96,13 @@ def train(config: TrainConfig) -> Path:
     return adapter.cpu().save(config.out)
 
 
+def _dtype(device: str) -> torch.dtype:
+    return torch.bfloat16 if device == "cuda" or has_bfloat16() else torch.float32
+
+
 def build(config: TrainConfig, encoder: SentenceEncoder, device: str) -> tuple[torch.nn.Module, object, KblamAdapter]:
     """The frozen backbone in the width it trains fastest with, its tokenizer, and a fresh adapter attached to it."""
-    dtype = torch.bfloat16 if device == "cuda" or has_bfloat16() else torch.float32
-    model, tokenizer = load_backbone(config.backbone, dtype=dtype)
+    model, tokenizer = load_backbone(config.backbone, dtype=_dtype(device))
     model.to(device)
     shape = model.config
     layers = config.layers(shape.num_hidden_layers)

@@ -11,7 +11,7 @@ from app.host import ModelHost
 from app.models import Choice, Models, find_choices
 from app.render import bubble
 from app.session import Session
-from kblam_core import NotEnoughMemoryError
+from kblam_core import InputError, NotEnoughMemoryError
 from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.remote_encoder import RemoteEncoder
 from tests.app.fakes import FakeEncoder, FakeKblam
@@ -47,6 +47,11 @@ def test_given_adapters_come_first_then_those_of_the_folder_then_the_shipped_one
     assert list(found) == ["llama-3.2-1b · mine", "owner/name", "llama-3.2-1b · mine (2)", "phi · other", "smollm2-135m"]
     assert found["llama-3.2-1b · mine"] == Choice(None, mine)
     assert list(find_choices("phi-3-mini", [mine])) == ["phi-3-mini · mine", "smollm2-135m"]
+
+
+def test_a_folder_without_adapters_is_said_in_words(tmp_path):
+    with pytest.raises(InputError, match="no adapter in the folders of"):
+        find_choices(None, folder=str(tmp_path))
 
 
 def test_another_model_is_loaded_when_it_is_chosen_and_answers_from_then_on(session):

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from kblam_core.prior import readable
-from kblam_core.training.catalogue import generic_questions, glosses, load_catalogue, unrelated_messages
+from kblam_core.training.catalogue import glosses, load_catalogue, unrelated_messages
 from kblam_core.training.concepts import load_concepts
 from kblam_core.training.generator import Generator
+from kblam_core.training.seen import plain, seen_facts, seen_questions
 from kblam_core.triples import read_table
 
 ASSETS = Path(__file__).parents[2] / "assets"
 FOLDERS = (ASSETS / "evaluation", ASSETS / "evaluation_fresh")
 RESERVED = FOLDERS[0]  # its property names are kept out of the training, too
-
-
-def plain(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text.casefold()).strip()
 
 
 @pytest.fixture(scope="module")
@@ -50,45 +46,8 @@ def samples() -> list:
     return [sample for seed in (0, 1, 2) for _ in range(12) for sample in Generator(seed).samples(12)]
 
 
-def seen_questions(asked: list[dict]) -> list[tuple[str, str]]:
-    """(where, question) of those that training could ask: a wording filled with an entity of its domain, or an unrelated message."""
-    questions = {plain(one["question"]) for one in asked} - {""}
-    # Filling the wordings with the entities in all ways makes half a million texts; asking which fill could give a question does not.
-    wordings = {
-        domain.name: {plain(wording) for property_ in domain.properties for wording in property_.questions} for domain in load_catalogue()
-    }
-    general = {plain(pattern.replace("{p}", readable(name))) for pattern in generic_questions() for name in _names()}
-    messages = {plain(message) for message in unrelated_messages()}
-    clashes = [("unrelated", question) for question in questions & messages]
-    for domain in load_catalogue():
-        for entity in {plain(entity) for entity in domain.entities} - {""}:
-            for question in questions:
-                if entity in question:
-                    emptied = {question[: m.start()] + "e" + question[m.end() :] for m in re.finditer(re.escape(entity), question)}
-                    clashes += [(domain.name, question) for wording in emptied if wording in wordings[domain.name] or wording in general]
-    return clashes
-
-
-def seen_facts(facts: set[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
-    """Those that training could draw: an entity, a property and a value of one domain."""
-    found = set()
-    for domain in load_catalogue():
-        entities = {plain(entity) for entity in domain.entities}
-        for property_ in domain.properties:
-            names = {plain(readable(name)) for name in (*property_.names, *property_.neighbours)}
-            values = {plain(value) for value in property_.values}
-            found |= {
-                fact for fact in facts if plain(fact[0]) in entities and plain(readable(fact[1])) in names and plain(fact[2]) in values
-            }
-    return found
-
-
 def test_no_question_can_be_asked_in_training(asked):
     assert not seen_questions(asked)
-
-
-def _names() -> set[str]:
-    return {name for domain in load_catalogue() for property_ in domain.properties for name in (*property_.names, *property_.neighbours)}
 
 
 def test_no_generated_sample_holds_a_question_or_a_fact(asked, facts, samples):
