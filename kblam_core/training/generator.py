@@ -198,7 +198,7 @@ class Generator:
             pattern = self.random.choice(generic_questions()).replace("{p}", name.replace("_", " "))
         else:
             pattern = self.random.choice(property_.questions)
-        if self.random.random() < 0.04 and "the {e}" not in pattern and len(noun.split()) < 3:
+        if self.random.random() < 0.04 and "the {e}" not in pattern and 0 < len(noun.split()) < 3:
             pattern = pattern.replace("{e}", f"the {noun} {{e}}")
         return self._style(pattern.replace("{e}", entity))
 
