@@ -87,10 +87,10 @@ class KblamAdapter(nn.Module):
         nn.init.normal_(self.value_map.weight, std=0.02)
         nn.init.zeros_(self.value_map.bias)
 
-    def remember(self, memory: WordingMemory) -> None:
-        """Take up a wording memory, also in the config."""
+    def remember(self, memory: WordingMemory | None) -> None:
+        """Take up a wording memory, or do without; also in the config."""
         self.memory = memory
-        object.__setattr__(self.config, "memory", memory.sizes())
+        object.__setattr__(self.config, "memory", memory.sizes() if memory else None)
 
     def start_queries_from(self, weights: list[Tensor]) -> None:
         """Initialise the query heads from the backbone's own query weights, one (H*D, hidden) per KB layer."""

@@ -12,6 +12,7 @@ from kblam_core.commands.ask import ask, encode
 from kblam_core.commands.bench import bench
 from kblam_core.commands.evaluate import evaluate, report
 from kblam_core.commands.import_official import import_official
+from kblam_core.commands.info import info
 from kblam_core.commands.push import push
 from kblam_core.commands.train import train
 from kblam_core.errors import KblamError
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for command in (ask, evaluate, report, encode, train, bench, import_official, push):
+for command in (ask, evaluate, report, encode, train, info, bench, import_official, push):
     app.command()(command)
 
 

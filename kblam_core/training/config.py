@@ -9,6 +9,7 @@ from kblam_core.encoders import DEFAULT_ENCODER
 from kblam_core.errors import InputError
 
 STAGES = ("both", "prior", "attention")
+PRECISIONS = ("auto", "bf16", "float32")
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,10 @@ class TrainConfig:
     questions: how many different questions are generated for the prior, and again for the attention. every, first: which layers get a
     KB branch.
     attention_loss: weight of the supervision of KB attention (0 switches it off). prior_drop: share of batches trained without the
-    question prior, so that attention also learns to retrieve by itself; 1 trains plain KBLaM.
+    question prior, so that attention also learns to retrieve by itself; 1 trains plain KBLaM. batch_size: questions of a step, in all
+    processes together; accumulate: in how many parts a process takes its share of them, one after the other, to save memory.
+    checkpointing: compute activations twice rather than keep them. precision: of the frozen backbone.
+    kb: a table of one's own that questions are made from, as a share kb_share of all; start_from: an adapter to go on from.
     """
 
     out: Path
@@ -44,11 +48,18 @@ class TrainConfig:
     query_rate: float = 5e-4
     gate_rate: float = 1e-2
     device: str = "auto"
+    accumulate: int = 1
+    checkpointing: bool = False
+    precision: str = "auto"
+    kb: Path | None = None
+    kb_share: float = 0.5
+    start_from: str | None = None
+    trackio: bool = False
 
     def __post_init__(self) -> None:
         if self.stage not in STAGES:
             raise InputError(f"stage must be one of {', '.join(STAGES)}, got '{self.stage}'.")
-        for name in ("steps", "batch_size", "questions", "max_triples", "every", "prior_epochs"):
+        for name in ("steps", "batch_size", "questions", "max_triples", "every", "prior_epochs", "accumulate"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}.")
         for name in ("time_limit", "attention_loss", "map_rate", "query_rate", "gate_rate"):
@@ -57,8 +68,14 @@ class TrainConfig:
         for name in ("cross_steps", "remembered"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must be at least 0, got {getattr(self, name)}.")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, got '{self.precision}'.")
+        if self.accumulate > self.batch_size:
+            raise InputError(f"accumulate cuts the {self.batch_size} questions of a step into parts: {self.accumulate} parts are too many.")
         if not 0 <= self.prior_drop <= 1:
             raise InputError(f"prior_drop must lie between 0 and 1, got {self.prior_drop}.")
+        if not 0 < self.kb_share <= 1:
+            raise InputError(f"kb_share must lie above 0 and be at most 1, got {self.kb_share}.")
 
     def layers(self, count: int) -> tuple[int, ...]:
         """KB layers of a backbone with `count` layers: every third, from 2/5 of the depth on.
@@ -70,4 +87,6 @@ class TrainConfig:
 
     def card(self) -> dict:
         """The settings as plain JSON types, without paths."""
-        return {name: value for name, value in asdict(self).items() if name not in ("out", "resume", "device")}
+        return {
+            name: value for name, value in asdict(self).items() if name not in ("out", "resume", "device", "kb", "start_from", "trackio")
+        }

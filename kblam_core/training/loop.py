@@ -10,7 +10,7 @@ import pickle
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -29,13 +29,19 @@ from kblam_core.training.config import TrainConfig
 from kblam_core.training.cross_stage import is_left_out, train_cross
 from kblam_core.training.generator import Generator
 from kblam_core.training.memory_stage import remember
+from kblam_core.training.own_table import TableGenerator, own_rows
 from kblam_core.training.prior_stage import Prepared, VectorPool, judge_prior, prepare, read_across, train_prior
+from kblam_core.training.starting import SLOWER, starting_adapter
+from kblam_core.training.team import Team
+from kblam_core.training.tracking import Tracker
 from kblam_core.wording_memory import WordingMemory
 
 QUESTIONS_PER_TABLE = 24
 CROSS_SHARE, PRIOR_SHARE = 0.55, 0.75  # of the time limit, at most, until the cross-encoder and the question prior are done
 MAX_TABLE = 192  # triples in the largest generated table
 FAMILIAR = 0.2  # share of the prior's questions in any domain: what to make of a wording that was met before
+PRIOR_RATE = 2e-3
+OWN = {"prior": "own table", "before": "own table before"}  # in the card, and in what prior_stage reports
 CHECKED = 480  # questions kept aside to measure the prior
 
 
@@ -47,16 +53,22 @@ class Data:
     prior: list[Prepared]
     attention: list[Prepared]
     checked: list[Prepared]
+    own: Sequence[Prepared] = ()  # kept aside, on the table of --kb; a default, for files written before it was there
 
 
 def train(config: TrainConfig, *, force: bool = False) -> Path:
     """Train an adapter as `config` says and return its folder. Raises MissingWeightsError and the like; NotEnoughMemoryError where the
-    backbone's weights alone do not fit, unless `force`."""
+    backbone's weights alone do not fit, unless `force`.
+
+    Started by torchrun or accelerate, the first process makes the files of the earlier stages, and all share the attention stage.
+    """
     started = time.monotonic()
     end = started + 60 * config.time_limit
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    team, own_device = Team.join(cpu=device == "cpu", hours=1 + config.time_limit / 60)
+    device = str(own_device or device)
     if not force:
-        check_memory(config.backbone, dtype=_dtype(device), device=device)
+        check_memory(config.backbone, dtype=_dtype(config, device), device=device)
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
     encoder = _fast(load_encoder(config.encoder, device=device))
@@ -66,27 +78,41 @@ def train(config: TrainConfig, *, force: bool = False) -> Path:
     def passed(stage: str) -> None:
         minutes[stage] = round((time.monotonic() - started) / 60 - sum(minutes.values()), 1)
 
-    with _progress() as progress:
-        cross_stage(config, adapter, encoder, progress, deadline=started + 60 * config.time_limit * CROSS_SHARE)
-        passed("cross-encoder")
-        pool = VectorPool(encoder)
-        read = [domain for domain in load_catalogue() if not is_left_out(domain)]
-        data = make_data(config, pool, _memory(config, encoder, read), progress)
-        passed("questions")
-        prior_report = prior_stage(config, adapter, data, encoder, progress, deadline=started + 60 * config.time_limit * PRIOR_SHARE)
-        passed("prior")
+    with _progress(shown=team.is_first) as progress:
+        with team.first_alone():
+            files = config if team.is_first else replace(config, resume=True)  # the others read what the first one has made
+            cross_stage(files, adapter, encoder, progress, deadline=started + 60 * config.time_limit * CROSS_SHARE)
+            passed("cross-encoder")
+            pool = VectorPool(encoder)
+            known = [domain for domain in load_catalogue() if not is_left_out(domain)]
+            data = make_data(files, pool, _memory(config, encoder, known), progress)
+            passed("questions")
+            if team.is_first:
+                deadline = started + 60 * config.time_limit * PRIOR_SHARE
+                prior_report = prior_stage(config, adapter, data, encoder, progress, deadline=deadline)
+            else:
+                adapter.prior.load_state_dict(torch.load(config.out / "prior.pt", weights_only=True))
+            passed("prior")
         steps = 0
         if config.stage != "prior":
-            steps = attention_stage(config, adapter, model, tokenizer, data.attention, pool, progress, end)
+            steps = attention_stage(config, adapter, model, tokenizer, data.attention, pool, progress, end, team)
             passed("attention")
-    if memory := _memory(config, encoder, load_catalogue()):
-        adapter.remember(memory)
+    team.leave()
+    if not team.is_first:
+        return config.out
+    adapter.remember(_memory(config, encoder, load_catalogue()))
+    own = {}
+    if config.kb:
+        own = {"share": config.kb_share}
+        own |= {name: round(prior_report.pop(key), 4) for name, key in OWN.items() if key in prior_report}
     card = {
         "settings": config.card(),
         "questions": {"prior": len(data.prior), "attention": len(data.attention)},
         "steps": steps,
         "minutes": minutes,
+        **({"own_table": own} if own else {}),
         "prior_on_new_entities": {kind: round(share, 4) for kind, share in prior_report.items()},
+        **({"started_from": Path(config.start_from).name} if config.start_from else {}),
         "commit": _commit(),
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "sentence-transformers")},
         "command": f"python -m kblam_core train --out OUT --seed {config.seed} --steps {config.steps} "
@@ -96,13 +122,15 @@ def train(config: TrainConfig, *, force: bool = False) -> Path:
     return adapter.cpu().save(config.out)
 
 
-def _dtype(device: str) -> torch.dtype:
-    return torch.bfloat16 if device == "cuda" or has_bfloat16() else torch.float32
+def _dtype(config: TrainConfig, device: str) -> torch.dtype:
+    narrow = config.precision == "bf16" or (config.precision == "auto" and (device.startswith("cuda") or has_bfloat16()))
+    return torch.bfloat16 if narrow else torch.float32
 
 
 def build(config: TrainConfig, encoder: SentenceEncoder, device: str) -> tuple[torch.nn.Module, object, KblamAdapter]:
-    """The frozen backbone in the width it trains fastest with, its tokenizer, and a fresh adapter attached to it."""
-    model, tokenizer = load_backbone(config.backbone, dtype=_dtype(device))
+    """The frozen backbone in the width it trains fastest with, its tokenizer, and an adapter attached to it: a fresh one, or that of
+    config.start_from."""
+    model, tokenizer = load_backbone(config.backbone, dtype=_dtype(config, device))
     model.to(device)
     shape = model.config
     layers = config.layers(shape.num_hidden_layers)
@@ -121,6 +149,8 @@ def build(config: TrainConfig, encoder: SentenceEncoder, device: str) -> tuple[t
     modules = decoder.attention_modules(model)
     width = adapter.config.heads * adapter.config.head_width
     adapter.start_queries_from([decoder.query_weight(modules[layer], width) for layer in layers])
+    if config.start_from:
+        adapter = starting_adapter(config.start_from, adapter)
     adapter.to(device)
     decoder.attach(model, adapter)
     return model, tokenizer, adapter
@@ -137,7 +167,7 @@ def cross_shape(encoder: SentenceEncoder) -> CrossShape | None:
 
 def cross_stage(config: TrainConfig, adapter: KblamAdapter, encoder, progress: Progress, *, deadline: float) -> None:
     """Train the cross-encoder, or take up the one in the output folder."""
-    if adapter.cross is None:
+    if adapter.cross is None or config.start_from:  # that of the adapter it starts from stays
         return
     path = config.out / "cross.pt"
     if (config.resume or config.stage == "attention") and path.exists():
@@ -169,7 +199,9 @@ def _memory(config: TrainConfig, encoder: SentenceEncoder, domains: Sequence[Dom
 def make_data(config: TrainConfig, pool: VectorPool, memory: WordingMemory | None, progress: Progress) -> Data:
     """Generated questions with their sentence vectors. The memory must not hold the wordings that the prior is trained with."""
     cache = config.out / "questions.pkl"
-    made_with = (config.seed, config.questions, config.encoder, config.remembered, catalogue_checksum())
+    own = own_rows(config.kb) if config.kb else []
+    sizes = (config.questions, config.remembered)
+    made_with = (config.seed, *sizes, config.encoder, catalogue_checksum(), *((own, config.kb_share) if own else ()))
     if config.resume and cache.exists():
         with cache.open("rb") as file:
             known, vectors, data = pickle.load(file)  # written below, by this command
@@ -190,11 +222,17 @@ def make_data(config: TrainConfig, pool: VectorPool, memory: WordingMemory | Non
         done += count
         return made
 
+    def mixed(generator: Generator, seed: int, count: int) -> list[Prepared]:
+        share = round(config.kb_share * count) if own else 0
+        made = make(generator, count - share)
+        return made + (make(TableGenerator(own, seed, max_triples=MAX_TABLE), share) if share else [])
+
     data = Data(
-        prior=make(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.questions - familiar)
-        + make(Generator(config.seed + 3, max_triples=MAX_TABLE), familiar),
-        attention=make(Generator(config.seed + 2, max_triples=MAX_TABLE), config.questions),
+        prior=mixed(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.seed + 3, config.questions - familiar)
+        + make(Generator(config.seed + 6, max_triples=MAX_TABLE), familiar),
+        attention=mixed(Generator(config.seed + 2, max_triples=MAX_TABLE), config.seed + 4, config.questions),
         checked=make(Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE), CHECKED),
+        own=make(TableGenerator(own, config.seed + 5, max_triples=MAX_TABLE), CHECKED // 2) if own else [],
     )
     part = cache.with_suffix(".part")
     with part.open("wb") as file:
@@ -208,13 +246,16 @@ def prior_stage(
 ) -> dict[str, float]:
     """Train the question prior, or take up the one in the output folder; returns how it does on held-out entities."""
     dtype = torch.bfloat16 if has_bfloat16() else None
-    task = progress.add_task("reading across", total=len(data.prior) + len(data.checked))
-    for part in (data.prior, data.checked):
+    task = progress.add_task("reading across", total=len(data.prior) + len(data.checked) + len(data.own))
+    for part in (data.prior, data.checked, data.own):
         for start in range(0, len(part), 120):
             read_across(part[start : start + 120], adapter.cross, encoder, dtype=dtype)
             progress.advance(task, len(part[start : start + 120]))
     path = config.out / "prior.pt"
     prior = QuestionPrior()
+    if config.start_from:
+        prior.load_state_dict({name: tensor.cpu() for name, tensor in adapter.prior.state_dict().items()})
+    before = judge_prior(prior, data.own)["all"] if config.start_from and data.own else None
     if (config.resume or config.stage == "attention") and path.exists():
         prior.load_state_dict(torch.load(path, weights_only=True))
     else:
@@ -224,23 +265,34 @@ def prior_stage(
             data.prior,
             epochs=config.prior_epochs,
             seed=config.seed,
+            rate=PRIOR_RATE * (SLOWER if config.start_from else 1),
             deadline=deadline,
             report=lambda step, loss: progress.update(task, completed=step, description=f"question prior  loss {loss:.3f}"),
         )
         torch.save(prior.state_dict(), path)
     adapter.prior.load_state_dict(prior.state_dict())
-    return judge_prior(prior, data.checked)
+    report = judge_prior(prior, data.checked)
+    if data.own:
+        report["own table"] = judge_prior(prior, data.own)["all"]
+        report |= {} if before is None else {"own table before": before}
+    return report
 
 
-def attention_stage(config, adapter, model, tokenizer, data, pool, progress: Progress, end: float) -> int:
+def attention_stage(config, adapter, model, tokenizer, data, pool, progress: Progress, end: float, team: Team) -> int:
     """Train the rest of the adapter until its steps or its time are spent."""
     task = progress.add_task("attention", total=config.steps)
 
     def report(step, losses) -> None:
         text = f"attention  answer {losses.answer:.3f}  own words {losses.own:.3f}  on the fact {losses.attention:.3f}"
         progress.update(task, completed=step, description=text)
+        if tracker:
+            tracker.log(step, losses)
 
-    return train_attention(adapter, model, tokenizer, data, pool, config, deadline=end, report=report)
+    tracker = Tracker(config) if config.trackio and team.is_first else None
+    steps = train_attention(adapter, model, tokenizer, data, pool, config, deadline=end, report=report, team=team)
+    if tracker:
+        tracker.finish()
+    return steps
 
 
 def _draw(generator: Generator, count: int) -> list:
@@ -267,7 +319,7 @@ def _commit() -> str:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress(*, shown: bool = True) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
+    with Progress(*columns, disable=not shown) as progress:
         yield progress

@@ -70,7 +70,7 @@ class Wording:
             pattern = self.random.choice(generic_questions()).replace("{p}", name.replace("_", " "))
         else:
             pattern = self.random.choice(property_.questions)
-        if self.random.random() < 0.04 and "the {e}" not in pattern and len(noun.split()) < 3:
+        if self.random.random() < 0.04 and "the {e}" not in pattern and 0 < len(noun.split()) < 3:
             pattern = pattern.replace("{e}", f"the {noun} {{e}}")
         return self.style(pattern.replace("{e}", entity))
 

@@ -14,7 +14,7 @@ from kblam_core.commands import shared
 from kblam_core.errors import MissingWeightsError
 from tests.core.fake_kblam import FakeKblam
 
-COMMANDS = ("ask", "evaluate", "report", "encode", "train", "bench", "import-official", "push")
+COMMANDS = ("ask", "evaluate", "report", "encode", "train", "info", "bench", "import-official", "push")
 TABLE = "entity,property,value\nHalden Workshop,director,Mara Lund\nHalden Workshop,opening year,1987\n"
 ASKED = [
     {
