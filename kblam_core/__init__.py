@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kblam_core.evaluation.metrics import is_correct
     from kblam_core.knowledge_base import KnowledgeBase
     from kblam_core.model import Kblam
+    from kblam_core.shape import ModelShape
     from kblam_core.trace import Heatmap, Trace
 
 # torch and transformers take seconds to import: names that need them are fetched when first asked for.
@@ -41,6 +42,7 @@ _LATER = {
     "Timing": "answer",
     "KnowledgeBase": "knowledge_base",
     "Kblam": "model",
+    "ModelShape": "shape",
     "Heatmap": "trace",
     "Trace": "trace",
 }
@@ -56,6 +58,7 @@ __all__ = [
     "KblamError",
     "KnowledgeBase",
     "MissingWeightsError",
+    "ModelShape",
     "Problem",
     "Reply",
     "ServiceError",

@@ -27,6 +27,7 @@ from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.prompt import REFUSAL, UNGROUNDED, Sentences, build_prompt, chat_text
 from kblam_core.ranking import answerable, own_probability, rank
 from kblam_core.remote_encoder import recorded_name
+from kblam_core.shape import ModelShape
 from kblam_core.small_talk import polite_reply
 from kblam_core.trace import TraceRecorder
 from kblam_core.triples import Triple
@@ -98,6 +99,20 @@ class Kblam:
     @property
     def num_heads(self) -> int:
         return self.adapter.config.heads
+
+    @property
+    def shape(self) -> ModelShape:
+        """Names and sizes of what is loaded."""
+        config = self.adapter.config
+        return ModelShape(
+            backbone=config.backbone,
+            encoder=config.encoder,
+            encoder_width=config.encoder_width,
+            depth=int(self.backbone.config.num_hidden_layers),
+            layers=self.kb_layers,
+            heads=config.heads,
+            head_width=config.head_width,
+        )
 
     @property
     def context_window(self) -> int:
@@ -190,7 +205,10 @@ class Kblam:
                 prior=None if logits is None else torch.from_numpy(logits)[None].to(self.device),
             )
         copy = self._copy_state(triples, logits) if options.copy else None
-        recorder = TraceRecorder(self.kb_layers, self.num_heads, rows) if options.trace else None
+        recorder = None
+        if options.trace:
+            prior = None if logits is None else own_probability(logits, triples)
+            recorder = TraceRecorder(self.kb_layers, self.num_heads, rows, prior)
         steps: list[Step] = []
         prefill: Prefill | None = None
         ids: list[int] = []

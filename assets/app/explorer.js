@@ -168,7 +168,7 @@ function subjectFact() {
 
 function subject() {
   const fact = data.facts[subjectFact()];
-  root.querySelector(".kb-test").hidden = !fact;
+  root.querySelector(".kb-test").hidden = !fact || data.recorded; // a recording has no table of its own to change
   if (fact) root.querySelector(".kb-subject").textContent = `${fact.cells[0]} · ${fact.cells[1]}: ${fact.cells[2]}`;
 }
 
