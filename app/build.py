@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.assets import STYLES
+from app.assets import HEAD, STYLES
 from app.guide import latest as latest_guide
 from app.handlers import api, attention, causal, chat, compare, completions, importing, share, table
 from app.host import ModelHost
@@ -77,6 +77,7 @@ def launch_options(host: ModelHost | None = None) -> dict[str, Any]:
         "app_kwargs": {"routes": completions.routes(host)} if host else None,
         "theme": theme(),
         "css_paths": STYLES,
+        "head": HEAD,
         "i18n": I18N,
         "ssr_mode": False,
         "run_history": False,

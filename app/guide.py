@@ -50,7 +50,7 @@ def guide_html(turn: Turn, lang: str) -> str:
     head = f'<p class="kb-note">{literal(note)}</p><p class="kb-asked">{literal(turn.question)}</p>'
     steps = (_vectors, _keys, _prior, _attention, _answer, _edit)
     items = "".join(
-        f"<li><h3>{literal(say(lang, f'guide_{step.__name__[1:]}'))}</h3>{step(turn, turn.shape, told(turn.answer), lang)}</li>"
+        f"<li><h2>{literal(say(lang, f'guide_{step.__name__[1:]}'))}</h2>{step(turn, turn.shape, told(turn.answer), lang)}</li>"
         for step in steps
     )
     return f'<div class="kb-guide">{head}<ol>{items}</ol></div>'

@@ -25,7 +25,7 @@ def test_it_holds_the_numbers_and_shapes_of_the_answer(session, host, model, lan
     session.lang = lang
     guide = ask(session, host, DIRECTOR)
     turn = session.turns[-1]
-    assert guide.count("<h3>") == 6 and guide.count("<svg") == 2
+    assert guide.count("<h2>") == 6 and guide.count("<svg") == 2
     assert "<b>64</b>" in guide and "3 × 3 × 3 × 16" in guide and "3, 9, 15" in guide
     mean = turn.answer.trace.shares()[len(turn.answer.trace.question_tokens) :].mean(0)
     for share in (1 - mean[-1], mean[0], turn.answer.confidence, turn.answer.trace.prior[0]):

@@ -39,7 +39,7 @@ def test_each_goes_with_the_code_and_the_sample(name):
     assert trace.weights.shape == (len(shape.layers), shape.heads, tokens, len(trace.facts) + 2)
     assert np.allclose(trace.weights.astype(np.float32).sum(-1), 1, atol=0.02)
     assert len(trace.prior) == len(trace.facts) and turn.vectors.shape == (2, shape.encoder_width)
-    assert guide_html(turn, "en").count("<h3>") == 6
+    assert guide_html(turn, "en").count("<h2>") == 6
 
 
 def test_what_is_written_reads_back(host, model, tmp_path):
