@@ -23,7 +23,7 @@ const make = (tag, name, text = "") => {
   made.textContent = text;
   return made;
 };
-const percent = (share) => (share > 0 && share < 100 ? "<1 %" : `${Math.round(share / 100)} %`);
+const percent = (share) => (share > 0 && share < 100 ? "<1\u00a0%" : `${Math.round(share / 100)}\u00a0%`);
 const fill = (text, values) => String(text ?? "").replace(/\{(\w+)\}/g, (all, key) => values[key] ?? all);
 const same = (one, other) => one && other && one.kind === other.kind && one.i === other.i;
 const isToken = (choice) => choice?.kind === "token";
