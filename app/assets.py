@@ -12,4 +12,6 @@ def script(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
+# Narrow screens need the width that gradio leaves empty left and right; it lets no rule of css_paths within @media reach that far out.
+HEAD = "<style>@media (max-width: 760px) { .gradio-container > .main { padding: 12px !important; } }</style>"
 STYLES = [FOLDER / "style.css", FOLDER / "attention.css"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from app.assets import STYLES
+from app.assets import HEAD, STYLES
+from app.guide import latest as latest_guide
 from app.handlers import api, attention, causal, chat, compare, completions, importing, share, table
 from app.host import ModelHost
 from app.link import read_link
@@ -17,6 +19,7 @@ from app.pages.chat import MODES, ChatPage, chat_page
 from app.pages.compare import ComparePage, compare_page
 from app.pages.facts import FactsPage, facts_page
 from app.pages.share import SharePage, share_page
+from app.recorded import examples
 from app.render import literal
 from app.samples import SAMPLES
 from app.session import Session
@@ -50,13 +53,21 @@ def build_app(host: ModelHost, *others: ModelHost) -> gr.Blocks:
                 with gr.Tab(static("compare"), id="compare"):
                     comparing = compare_page()
                 with gr.Tab(static("how"), id="how"):
+                    guide = gr.HTML("", elem_id="kb-guide")
                     how = gr.Markdown("", elem_id="kb-how")
         _wire_table(session, facts, left)
-        _wire_chat(session, facts, left, right, sharing, models)
+
+        def follow(event) -> None:
+            """Bring all views of the answers up to date after `event`."""
+            event.then(attention.latest, [session, *view_inputs(right)], attention_view(right), **NOW)
+            event.then(share.answers, session, sharing.turn, **NOW)
+            event.then(latest_guide, session, guide, **NOW)
+
+        _wire_chat(session, facts, left, follow, models)
         _wire_share(session, facts, left, sharing)
         _wire_compare(session, facts, left, comparing, models)
         _wire_attention(session, right, models)
-        _wire_start(blocks, session, header, facts, left, right, sharing, how, models)
+        follow(_wire_start(blocks, session, header, facts, left, right, sharing, how, models))
         gr.api(api.make_ask(host), api_name="ask", api_visibility="public", **MODEL)
     blocks.queue(max_size=MAX_WAITING)
     return blocks
@@ -68,6 +79,7 @@ def launch_options(host: ModelHost | None = None) -> dict[str, Any]:
         "app_kwargs": {"routes": completions.routes(host)} if host else None,
         "theme": theme(),
         "css_paths": STYLES,
+        "head": HEAD,
         "i18n": I18N,
         "ssr_mode": False,
         "run_history": False,
@@ -142,7 +154,7 @@ def _wire_import(session: gr.State, facts: FactsPage) -> None:
     page.cancel.click(importing.cancel, session, panel, **NOW)
 
 
-def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: AttentionPage, sharing: SharePage, models: Models) -> None:
+def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, follow: Callable, models: Models) -> None:
     opened = [left.chat, left.question, left.notice, left.ask, left.stop]
     given = [session, facts.table, left.question]
 
@@ -163,22 +175,15 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, right: Atten
             **QUIET,
             **MODEL,
         )
-        shown = [session, *view_inputs(right)]
-        answered.then(attention.latest, shown, attention_view(right), **NOW)
-        answered.then(share.answers, session, sharing.turn, **NOW)
+        follow(answered)
 
     asking = {**NOW, "trigger_mode": "multiple"}
     then_answer(left.question.submit(chat.accept, given, opened, **asking))
     then_answer(left.ask.click(chat.accept, given, opened, **asking))
     then_answer(left.chips.pick(picked, [session, facts.table], opened, **asking))
     then_answer(left.chat.retry(chat.retry, [session, facts.table], opened, **asking))
-    shown = [session, *view_inputs(right)]
-    for event in (
-        left.chat.undo(chat.undo, [session, left.question], opened, **NOW),
-        left.chat.clear(chat.clear, session, opened, **NOW),
-    ):
-        event.then(attention.latest, shown, attention_view(right), **NOW)
-        event.then(share.answers, session, sharing.turn, **NOW)
+    follow(left.chat.undo(chat.undo, [session, left.question], opened, **NOW))
+    follow(left.chat.clear(chat.clear, session, opened, **NOW))
 
     def choose(session: Session, name: str) -> tuple:
         return chat.choose(session, models, name)
@@ -224,9 +229,12 @@ def _wire_compare(session: gr.State, facts: FactsPage, left: ChatPage, page: Com
     page.stop.click(compare.stop, session, shown, **NOW)
 
 
-def _wire_start(blocks, session, header, facts, left, right, sharing, how, models) -> None:
+def _wire_start(blocks, session, header, facts, left, right, sharing, how, models) -> Any:
+    """What happens when the page opens; returns the event."""
+
     def start(session: Session, kept: object, fragment: object, request: gr.Request) -> tuple:
         session.lang = lang = pick_language(request.headers.get("accept-language"))
+        session.examples = list(examples())
         table.begin(session, kept)
         shared, problem = None, ""
         try:
@@ -243,14 +251,13 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
             *table.view(session),
             table.questions(session),
             gr.Dropdown(choices=samples, value=session.sample),
-            gr.Chatbot(placeholder=literal(say(lang, "chat_empty"))),
+            gr.Chatbot(placeholder=chat.empty(session)),
             gr.Dropdown(choices=[(say(lang, f"mode_{mode}"), mode) for mode in MODES], value=shared.mode if shared else MODES[0]),
             shared.threshold if shared else gr.skip(),
             shared.question if shared else gr.skip(),
             problem,
             gr.Radio(choices=[(say(lang, f"rows_{rows}"), rows) for rows in ("answer", "question")]),
             gr.Dropdown(choices=[(say(lang, f"scale_{scale}"), scale) for scale in SCALES]),
-            f'<p class="kb-note">{literal(say(lang, "attention_none"))}</p>',
             say(lang, "how_text", url=str(request.base_url)),
             *chat.banner(session, models.named(session.model)),
         )
@@ -261,7 +268,8 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
     # From the first edit on the browser's own draft is what a reload is to show, not the link's table.
     facts.kept.change(None, js="() => location.hash.startsWith('#kblam=') && history.replaceState(null, '', location.pathname)", **NOW)
     outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
-    outputs += [left.mode, left.threshold, left.question, left.notice, right.rows, right.scale, right.intro, how, left.banner, left.timer]
+    outputs += [left.mode, left.threshold, left.question, left.notice, right.rows, right.scale, how, left.banner, left.timer]
     # A link's content stands behind the "#", which only the browser sees.
-    blocks.load(start, [session, facts.kept, sharing.fragment], outputs, js="(session, kept, _) => [session, kept, location.hash]", **NOW)
     left.timer.tick(tick, session, [left.banner, left.timer], **NOW)
+    given = [session, facts.kept, sharing.fragment]
+    return blocks.load(start, given, outputs, js="(session, kept, _) => [session, kept, location.hash]", **NOW)

@@ -91,7 +91,7 @@ def _card(comparison: Comparison, outcome: Outcome, lang: str) -> str:
 def _frame(system: str, body: str, lang: str, *, busy: bool = False) -> str:
     title, about = literal(say(lang, f"system_{system}")), literal(say(lang, f"about_{system}"))
     state = ' aria-busy="true"' if busy else ""
-    return f'<section class="kb-card" data-system="{system}"{state}><h3>{title}</h3><p class="kb-note">{about}</p>{body}</section>'
+    return f'<section class="kb-card" data-system="{system}"{state}><h2>{title}</h2><p class="kb-note">{about}</p>{body}</section>'
 
 
 def _badge(kind: str, text: str) -> str:

@@ -50,6 +50,7 @@ def explorer_value(number: int, turn: Turn, lang: str) -> dict[str, Any]:
     labels["facts"] = say(lang, "looked_at" if not used else "fact_used" if len(used) == 1 else "facts_used")
     return {
         "turn": number,
+        "recorded": turn.recorded,
         "question": list(trace.question_tokens),
         "answer": list(trace.answer_tokens),
         "facts": facts,

@@ -16,7 +16,7 @@ from typing import Any
 
 from app.comparison import SYSTEMS, Outcome
 from app.space import on_gpu, on_zero_gpu
-from kblam_core import BASELINES, Answer, AskOptions, InputError, KblamError, Triple
+from kblam_core import BASELINES, Answer, AskOptions, InputError, KblamError, ModelShape, Triple
 
 log = logging.getLogger("app")
 _KEYS = itertools.count()
@@ -158,6 +158,11 @@ def answer(key: int, triples: Sequence[Triple], question: str, options: AskOptio
     """One whole answer without a session, for the API."""
     *_, last = run(key, None, triples, question, (), options)
     return last
+
+
+def shape(key: int) -> ModelShape:
+    """The sizes of the loaded model."""
+    return _MODELS[key].shape
 
 
 def count_tokens(key: int, text: str) -> int:

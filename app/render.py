@@ -53,29 +53,46 @@ def messages(session: Session) -> list[dict[str, str]]:
     return shown
 
 
+def example(turns: Sequence[Turn], title: str, lang: str) -> str:
+    """Recorded turns as a visitor sees them before the first question, named as such."""
+    if not turns:
+        return ""
+    parts = [f'<p class="kb-example-title">{literal(title)}</p>']
+    for turn in turns:
+        _, body = _content(turn, lang)
+        parts.append(f'<div class="kb-example-asked">{literal(turn.question)}</div>{_block("recorded", body)}')
+    return f'<div class="kb-example">{"".join(parts)}</div>'
+
+
 def bubble(turn: Turn, lang: str) -> str:
     """The answer of one turn as HTML."""
+    kind, body = _content(turn, lang)
+    return _block(kind, body) if kind else body
+
+
+def _content(turn: Turn, lang: str) -> tuple[str, str]:
+    """(kind of block, "" for none; what stands in it)."""
     if turn.state in ("waiting", "loading"):
         took = int(time.monotonic() - turn.started)
-        return _note(say(lang, turn.state, seconds=took) if turn.state == "loading" else say(lang, "waiting"))
+        return "", _note(say(lang, turn.state, seconds=took) if turn.state == "loading" else say(lang, "waiting"))
     if turn.state == "streaming":
-        return _block("streaming", _text(turn.text) if turn.text else _note(_thinking(turn, lang)))
+        return "streaming", _text(turn.text) if turn.text else _note(_thinking(turn, lang))
     if turn.state == "stopped":
         body = _text(turn.text) if turn.text else ""
-        return _block("stopped", _badge("stopped", say(lang, "stopped")) + (body or _note(say(lang, "stopped_text"))))
+        return "stopped", _badge("stopped", say(lang, "stopped")) + (body or _note(say(lang, "stopped_text")))
     if turn.state == "error":
         hint = _note(say(lang, "error_hint"))
-        return _block("error", _badge("error", say(lang, "error")) + _text(turn.text) + hint)
+        return "error", _badge("error", say(lang, "error")) + _text(turn.text) + hint
     if turn.state == "empty_table":
         hint = _note(say(lang, "empty_table_hint"))
-        return _block("empty", _badge("empty", say(lang, "empty_table")) + _text(turn.text) + hint)
+        return "empty", _badge("empty", say(lang, "empty_table")) + _text(turn.text) + hint
     if turn.state == "refused":
         near = turn.answer.nearest[:SHOWN_FACTS] if turn.answer else []
         hint = _note(say(lang, "refused_hint")) + fact_list(near, lang, shares=False) if near else ""
-        return _block("refused", _badge("refused", say(lang, "refused")) + _text(turn.text) + hint + _meta(turn, lang))
+        return "refused", _badge("refused", say(lang, "refused")) + _text(turn.text) + hint + _meta(turn, lang)
     if turn.state == "small_talk":
-        return _block("answered", _text(turn.text))
-    return _answered(turn, lang)
+        return "answered", _text(turn.text)
+    return "answered", _answered(turn, lang)
 
 
 def fact_list(sources: Sequence[Source], lang: str, *, shares: bool = True) -> str:
@@ -99,7 +116,7 @@ def _answered(turn: Turn, lang: str) -> str:
     if weak:
         more = fact_list(weak, lang)
         parts.append(f"<details><summary>{literal(say(lang, 'more_facts'))}</summary>{more}</details>")
-    return _block("answered", "".join(parts) + _meta(turn, lang))
+    return "".join(parts) + _meta(turn, lang)
 
 
 def _fact(source: Source, lang: str, shares: bool) -> str:
@@ -119,6 +136,8 @@ def _fact(source: Source, lang: str, shares: bool) -> str:
 
 
 def _meta(turn: Turn, lang: str) -> str:
+    if turn.recorded:  # its times are another machine's
+        return f'<p class="kb-meta">{say(lang, "mass", mass=percent(turn.answer.kb_mass))}</p>'
     timing = turn.answer.timing
     tokens = plural(lang, "token", timing.tokens)
     text = say(lang, "meta", mass=percent(turn.answer.kb_mass), first=duration(timing.ttft_ms, lang), tokens=tokens)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.draft import TableDraft
-from kblam_core import Answer, AskOptions, Triple
+from kblam_core import Answer, AskOptions, ModelShape, Triple
 
 MAX_QUESTION = 2_000  # characters; longer questions are kept in the box and refused in words
 KEPT_TRACES = 6  # answers whose attention stays in memory; older ones keep their facts and lose the map
@@ -49,6 +49,9 @@ class Turn:
     history: list[tuple[str, str]] = field(default_factory=list)
     encoding: Any = None  # app.host.Encoding, while a large table is encoded
     model: str = ""  # name of the model that was asked
+    shape: ModelShape | None = None  # of the model that answered
+    vectors: Any = None  # (2, E) sentence vectors of key and value of the fact told about, None where they are not at hand
+    recorded: bool = False  # an example from assets/recorded, not asked by the visitor
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -65,6 +68,7 @@ class Session:
     sample: str = ""
     lang: str = "en"
     model: str = ""  # name of the model the visitor chose; "" is the default
+    examples: list[Turn] = field(default_factory=list)  # recorded earlier; shown until there is a turn
     seen_edits: dict[int, int] = field(default_factory=dict)  # row id -> number of the last edit taken over
     kb: Any = None  # kblam_core.KnowledgeBase of the last question; updated, not rebuilt
     chose_head: bool = False  # the visitor picked a layer or head: new answers keep it
@@ -127,11 +131,17 @@ class Session:
         return done[-KEPT_HISTORY:]
 
     def traced(self) -> list[tuple[int, Turn]]:
-        """(number from 1, turn) of the answers whose attention can be shown, newest first."""
+        """(number from 1, turn) of the answers whose attention can be shown, newest first; before the first question the examples."""
+        if not self.turns:
+            return self.recorded()
         kept = [
             (number, turn) for number, turn in enumerate(self.turns, start=1) if turn.answer is not None and turn.answer.trace is not None
         ]
         return kept[::-1]
+
+    def recorded(self) -> list[tuple[int, Turn]]:
+        """The examples, numbered from -1 down."""
+        return [(-number, turn) for number, turn in enumerate(self.examples, start=1)]
 
     def _forget_old_traces(self) -> None:
         for _, turn in self.traced()[KEPT_TRACES:]:

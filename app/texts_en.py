@@ -11,7 +11,10 @@ EN = {
     "generic_error": "Something went wrong inside the page. It was written to the log; please try again.",
     # chat
     "chat": "Chat",
-    "chat_empty": "Ask about a fact on the right. Change a cell, ask again, and the answer changes.",
+    "chat_empty": "Ask about a fact of the table. Change a cell, ask again, and the answer changes.",
+    "example_chat": "An example, recorded earlier on the sample table “{sample}”. Your own question takes its place.",
+    "example_attention": "An example, recorded earlier on the sample table “{sample}”. Ask a question, and your answer takes its place.",
+    "example_answer": "Example: {question}",
     "question": "Your question",
     "question_hint": "Ask about the facts in the table",
     "ask": "Ask",
@@ -68,6 +71,7 @@ EN = {
     "save_csv": "Save CSV",
     "save_html": "Save page",
     "copy_link": "Copy a link",
+    "link_name": "Link to this page",
     "link_copied": "Copied. The link holds the question, the settings and the table; nothing of it is stored on the server.",
     "link_no_table": "The table is too large for a link, so the link holds the question and the settings only. Export the table as a file.",
     "link_too_long": "The question is too long for a link. Shorten it.",
@@ -120,7 +124,7 @@ EN = {
     "imported_partly": "Imported {facts} from {name}; some rows need a look:",
     "import_failed": "The file was not imported; your table is as it was.",
     "import_nothing": "{name} holds no complete fact, so your table was left as it was.",
-    "import_which": "{name} has other columns ({rows} rows). Which column is which?",
+    "import_which": "{name} has other columns (rows: {rows}). Which column is which?",
     "import_layout": "The file has",
     "import_long": "one fact a row",
     "import_wide": "one entity a row, the other columns are its properties",
@@ -164,6 +168,7 @@ EN = {
     "caveat": "Attention shows where the model looked, not why it answered",
     "caveat_link": "see “Attention is not Explanation”, Jain and Wallace 2019",
     "caveat_test": "to test a fact, leave it out or change it above.",
+    "save_png": "Save this map as PNG",
     # explorer
     "asked": "Question",
     "answered": "Answer",
@@ -229,14 +234,38 @@ EN = {
     "about_zero-shot": "The same model without the table.",
     # how
     "how": "How it works",
+    "guide_yours": "Told with the numbers of your last answer:",
+    "guide_recorded": "Told with the numbers of an example recorded earlier. Ask a question, and this page tells of your own answer:",
+    "guide_vectors": "A fact becomes two vectors",
+    "guide_vectors_text": "The fact is read as two short texts, {key} (the key) and {value} (the value). A frozen sentence encoder, "
+    "{encoder}, turns each text into {width} numbers. All {facts} facts of the table are encoded this way, once.",
+    "guide_key_vector": "Key",
+    "guide_value_vector": "Value",
+    "guide_numbers": "{name}: {count} numbers, the first are {numbers}",
+    "guide_keys": "The vectors become keys and values",
+    "guide_keys_text": "Two trained linear maps turn a fact's {width} numbers into a key and a value of {head_width} numbers for each of "
+    "{heads} heads in {count} of the {depth} layers of the language model {backbone}: layers {layers}. For the whole table that is "
+    "{shape} numbers (layers × heads × facts × width) of keys, and as many of values. The model itself stays as it was.",
+    "guide_prior": "A first guess: which facts fit the question",
+    "guide_prior_text": "Before the model reads a word, the question prior compares the question with the facts. "
+    "The probability that a fact answers, each judged by itself:",
+    "guide_prior_sure": "That any fact answers: {confidence}. Below {threshold} the question is refused.",
+    "guide_no_prior": "This answer was made without the question prior, so the model had to find the fact by attention alone.",
+    "guide_shortlist": "Only the {top_k} most promising of the {facts} facts take part from here on.",
+    "guide_no_shortlist": "All {facts} facts take part from here on.",
+    "guide_attention": "Attention goes to facts and text at once",
+    "guide_attention_text": "In those layers every token (a word or a piece of one) shares its attention between all facts and the text, "
+    "in one softmax. While the answer was written, {mass} went to the table and {rest} to the text, mean of all layers and heads:",
+    "guide_strongest": "Head {head} of layer {layer} gave the facts used most, {share}. Of all tokens of the answer, {token} looked at "
+    "this fact most, with {token_share}.",
+    "guide_answer": "The answer is written",
+    "guide_answer_text": "The model wrote {text} ({tokens} tokens).",
+    "guide_copied": "The copy gate let it spell {value} from the fact, character for character.",
+    "guide_refused": "No fact was probable enough, so it is the refusal that the model was trained to give.",
+    "guide_edit": "Change a cell and ask again",
+    "guide_edit_text": "Only the changed fact is encoded again; the other {others} keep their vectors, and nothing is trained.",
     "how_text": """
-**A fact becomes two vectors.** A small sentence encoder reads *the property of entity* (the key) and the *value*. Linear maps
-turn them into a key and a value for some layers of a frozen language model.
-
-**The model looks at all facts at once.** In those layers every word attends to the facts and to the text in one softmax. No
-fact is pasted into the prompt, and nothing is trained when you edit: a changed cell is encoded again, the rest stays.
-
-**Four additions to the published method**, each with a switch under Options: the question's own vector points attention to
+**Four additions to the published method**, the first three with a switch under Options: the question's own vector points attention to
 near facts; only a shortlist of facts takes part; a copy gate spells names and numbers exactly; and the model was trained to
 look at the right fact and to refuse when there is none.
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kblam_core.knowledge_base import KnowledgeBase
     from kblam_core.model import Kblam
     from kblam_core.remote_encoder import Sending
+    from kblam_core.shape import ModelShape
     from kblam_core.trace import Heatmap, Trace
 
 # torch and transformers take seconds to import: names that need them are fetched when first asked for.
@@ -43,6 +44,7 @@ _LATER = {
     "KnowledgeBase": "knowledge_base",
     "Kblam": "model",
     "Sending": "remote_encoder",
+    "ModelShape": "shape",
     "Heatmap": "trace",
     "Trace": "trace",
 }
@@ -58,6 +60,7 @@ __all__ = [
     "KblamError",
     "KnowledgeBase",
     "MissingWeightsError",
+    "ModelShape",
     "NotEnoughMemoryError",
     "Problem",
     "Reply",

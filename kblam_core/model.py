@@ -24,6 +24,7 @@ from kblam_core.memory import check_memory
 from kblam_core.precision import pick_dtype, quantization_config
 from kblam_core.ranking import rank, rank_many
 from kblam_core.remote_encoder import recorded_name
+from kblam_core.shape import ModelShape
 from kblam_core.small_talk import polite_reply
 from kblam_core.triples import Triple
 from kblam_core.two_facts import in_parts
@@ -101,6 +102,20 @@ class Kblam:
     @property
     def num_heads(self) -> int:
         return self.adapter.config.heads
+
+    @property
+    def shape(self) -> ModelShape:
+        """Names and sizes of what is loaded."""
+        config = self.adapter.config
+        return ModelShape(
+            backbone=config.backbone,
+            encoder=config.encoder,
+            encoder_width=config.encoder_width,
+            depth=int(self.backbone.config.num_hidden_layers),
+            layers=self.kb_layers,
+            heads=config.heads,
+            head_width=config.head_width,
+        )
 
     @property
     def context_window(self) -> int:

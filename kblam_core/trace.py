@@ -36,7 +36,10 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class Trace:
-    """weights (L, H, Tq + Ta, F + 2) float16: kept facts, then other facts, then text; each row sums to 1 (up to rounding)."""
+    """weights (L, H, Tq + Ta, F + 2) float16: kept facts, then other facts, then text; each row sums to 1 (up to rounding).
+
+    prior: for each kept fact the question prior's probability that it answers; None without the prior.
+    """
 
     question_tokens: list[str]
     answer_tokens: list[str]
@@ -44,6 +47,7 @@ class Trace:
     heads: int
     facts: list[int]
     weights: np.ndarray
+    prior: list[float] | None = None
 
     def heatmap(
         self, *, rows: str = "answer", layer: int | None = None, head: int | None = None, top_k: int = 10, scale: str = "raw"
@@ -108,8 +112,9 @@ class Trace:
 class TraceRecorder:
     """Collects rows of KB attention while answering; `finish` keeps what a picture needs."""
 
-    def __init__(self, layers: list[int], heads: int, rows: np.ndarray) -> None:
+    def __init__(self, layers: list[int], heads: int, rows: np.ndarray, prior: np.ndarray | None = None) -> None:
         self._layers, self._heads, self._rows = layers, heads, rows  # rows (M,): shortlisted triples' numbers in the base
+        self._prior = prior  # (M,) probabilities
         self._question: list[str] = []
         self._answer: list[str] = []
         self._weights: list[np.ndarray] = []  # (L, H, T, M) each
@@ -138,4 +143,5 @@ class TraceRecorder:
             heads=self._heads,
             facts=[int(self._rows[number]) for number in order],
             weights=columns.astype(np.float16),
+            prior=None if self._prior is None else [float(self._prior[number]) for number in order],
         )

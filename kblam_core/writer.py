@@ -60,7 +60,10 @@ class Writer:
                 prior=None if logits is None else torch.from_numpy(logits)[None].to(device),
             )
         copy = self._copy_state(triples, logits) if options.copy else None
-        recorder = TraceRecorder(list(self.adapter.config.layers), self.adapter.config.heads, rows) if options.trace else None
+        recorder = None
+        if options.trace:
+            prior = None if logits is None else own_probability(logits, triples)
+            recorder = TraceRecorder(list(self.adapter.config.layers), self.adapter.config.heads, rows, prior)
         steps: list[Step] = []
         prefill: Prefill | None = None
         words = _Words(self.tokenizer)

@@ -10,6 +10,7 @@ import gradio as gr
 from app.explorer import explorer_value
 from app.figures import heatmap_figure, mean_mass
 from app.overview import head_choices, layer_choices, overview_value, strongest
+from app.recorded import example_note
 from app.render import literal, percent
 from app.session import Session, Turn
 from app.texts import say
@@ -36,7 +37,7 @@ def latest(session: Session, *view) -> tuple:
     if not kept:
         text = say(session.lang, "attention_no_map" if session.turns else "attention_none")
         return (gr.Dropdown(visible=False), *_nothing(text))
-    choices = [(_title(number, turn), number) for number, turn in kept]
+    choices = [(_title(number, turn, session.lang), number) for number, turn in kept]
     turn = gr.Dropdown(choices=choices, value=kept[0][0], visible=len(kept) > 1)
     return (turn, *_shown(session, kept[0][0], View(*view)))
 
@@ -94,7 +95,8 @@ def _shown(session: Session, number: int, view: View) -> tuple:
         layer, head = strongest(turn)
         view = view._replace(layer=layer, head=head)
     value = explorer_value(number, turn, session.lang)
-    return ("", value, *_no_comparison(), gr.Column(visible=True), *draw(session, number, *view))
+    told = _note(example_note(session.lang, "example_attention")) if turn.recorded else ""
+    return (told, value, *_no_comparison(), gr.Column(visible=True), *draw(session, number, *view))
 
 
 def _nothing(text: str) -> tuple:
@@ -122,16 +124,18 @@ def _under(heatmap: Heatmap, lang: str) -> str:
 
 
 def _turn(session: Session, number: int | None) -> Turn | None:
-    return next((turn for kept, turn in session.traced() if kept == number), None)
+    # An example stays drawn while the visitor's first answer is on its way.
+    return next((turn for kept, turn in [*session.traced(), *session.recorded()] if kept == number), None)
 
 
 def _note(text: str) -> str:
     return f'<p class="kb-note">{literal(text)}</p>'
 
 
-def _title(number: int, turn: Turn) -> str:
+def _title(number: int, turn: Turn, lang: str) -> str:
     question = " ".join(turn.question.split())
-    return f"{number}. {question if len(question) <= 60 else question[:59] + '…'}"
+    question = question if len(question) <= 60 else question[:59] + "…"
+    return say(lang, "example_answer", question=question) if turn.recorded else f"{number}. {question}"
 
 
 def _known(value: object, choices: list[tuple[str, str]]) -> str:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import gradio as gr
 
+from app.guide import observe
 from app.handlers import table
-from app.host import Encoding, ModelHost, run
+from app.host import Encoding, ModelHost, run, shape
 from app.models import Models
-from app.render import literal, messages
+from app.recorded import example_note
+from app.render import example, literal, messages
 from app.session import MAX_QUESTION, Session, Turn
 from app.texts import say
 from kblam_core import Answer, AskOptions, KblamError
@@ -83,6 +85,7 @@ def _answer(session: Session, turn: Turn, host: ModelHost, mode: str, threshold:
             if not turn.open:
                 return
             if isinstance(piece, Answer):
+                observe(turn, piece, session.kb, shape(host.key))
                 session.finish(turn, piece)
                 return
             if isinstance(piece, Encoding):
@@ -128,6 +131,12 @@ def clear(session: Session) -> tuple:
     """Start a new chat; the table stays."""
     session.take_back(0)
     return (messages(session), gr.skip(), "", *buttons(False))
+
+
+def empty(session: Session) -> str:
+    """What stands in the chat before the first question: what to do, and the recorded example."""
+    title = example_note(session.lang, "example_chat")
+    return f"<p>{literal(say(session.lang, 'chat_empty'))}</p>{example(session.examples[:1], title, session.lang)}"
 
 
 def turn_of(index: object) -> int:

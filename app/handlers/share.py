@@ -54,7 +54,8 @@ def link(session: Session, sent: object, question: str | None, mode: str, thresh
         note = notice(say(session.lang, "link_no_table"))
     if made is None:
         return gr.skip(), notice(say(session.lang, "link_too_long"))
-    return {"fragment": made, "copied": say(session.lang, "link_copied"), "stamp": time.time_ns()}, note
+    words = {"name": say(session.lang, "link_name"), "copied": say(session.lang, "link_copied")}
+    return {"fragment": made, **words, "stamp": time.time_ns()}, note
 
 
 def restore(session: Session, shared: Shared) -> None:

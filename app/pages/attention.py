@@ -24,6 +24,13 @@ EXPLORER = """
 <button type="submit" data-label="what_if_ask"></button></form></div>
 </div></div>
 """
+# Plotly draws the picture itself; twice the screen's resolution, on white, since the figure has no ground of its own.
+SAVE_PNG = """() => {
+  const plot = document.querySelector("#kb-heatmap .js-plotly-plot");
+  if (!plot) return;
+  const { width, height } = plot.getBoundingClientRect();
+  window.Plotly.downloadImage(plot, { format: "png", filename: "attention", width, height, scale: 2, setBackground: "opaque" });
+}"""
 
 
 @dataclass(frozen=True)
@@ -87,12 +94,13 @@ def attention_page() -> AttentionPage:
                 value="raw",
                 label=static("scale"),
                 filterable=False,
-                min_width=200,
+                min_width=250,
                 elem_id="kb-scale",
             )
             top_k = gr.Slider(3, 50, value=TOP_K, step=1, label=static("top_k"), min_width=180, elem_id="kb-top-k")
             same = gr.Checkbox(True, label=static("same_colours"), min_width=180, elem_id="kb-same")
         plot = gr.Plot(show_label=False, elem_id="kb-heatmap")
+        gr.Button(static("save_png"), size="sm", elem_id="kb-save-png").click(None, js=SAVE_PNG, api_visibility="private")
         note = gr.HTML("", elem_id="kb-attention-note")
         with gr.Accordion(static("overview"), open=False, elem_id="kb-overview-box"):
             overview = gr.HTML(

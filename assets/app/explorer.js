@@ -23,7 +23,7 @@ const make = (tag, name, text = "") => {
   made.textContent = text;
   return made;
 };
-const percent = (share) => (share > 0 && share < 100 ? "<1 %" : `${Math.round(share / 100)} %`);
+const percent = (share) => (share > 0 && share < 100 ? "<1\u00a0%" : `${Math.round(share / 100)}\u00a0%`);
 const fill = (text, values) => String(text ?? "").replace(/\{(\w+)\}/g, (all, key) => values[key] ?? all);
 const same = (one, other) => one && other && one.kind === other.kind && one.i === other.i;
 const isToken = (choice) => choice?.kind === "token";
@@ -168,7 +168,7 @@ function subjectFact() {
 
 function subject() {
   const fact = data.facts[subjectFact()];
-  root.querySelector(".kb-test").hidden = !fact;
+  root.querySelector(".kb-test").hidden = !fact || data.recorded; // a recording has no table of its own to change
   if (fact) root.querySelector(".kb-subject").textContent = `${fact.cells[0]} · ${fact.cells[1]}: ${fact.cells[2]}`;
 }
 
@@ -259,7 +259,11 @@ function syncMap() {
   at.plot.querySelectorAll(".xtick text").forEach((text, i) => text.classList.toggle("kb-tick-on", token !== null && at.first + i === token));
 }
 
+// A figure drawn while its tab or box was folded does not know its width: Plotly fits it when it gets one.
+const sizer = new ResizeObserver((all) => all.forEach((one) => one.contentRect.width && window.Plotly?.Plots.resize(one.target)));
+
 function bindMap() {
+  for (const figure of document.querySelectorAll("#kb-tabs .js-plotly-plot")) sizer.observe(figure);
   const plot = document.querySelector("#kb-heatmap .js-plotly-plot");
   if (plot?.on && !plot.kbBound) {
     plot.kbBound = true;
@@ -280,7 +284,7 @@ function pickInMap(point) {
 const watcher = new MutationObserver(bindMap);
 const tabs = document.querySelector("#kb-tabs");
 if (tabs) watcher.observe(tabs, { childList: true, subtree: true });
-signal.addEventListener("abort", () => watcher.disconnect());
+signal.addEventListener("abort", () => [watcher, sizer].forEach((one) => one.disconnect()));
 
 // The table of facts: a click on a row's number chooses its fact; the chosen fact's row is marked.
 const cells = (line) => [...line.querySelectorAll("textarea")].map((area) => area.value);

@@ -4,10 +4,11 @@ const field = box.querySelector("input");
 const note = box.querySelector("p");
 let made = null;
 watch("value", () => {
-  const { fragment, copied, stamp } = props.value ?? {};
+  const { fragment, name, copied, stamp } = props.value ?? {};
   if (!stamp || stamp === made) return;
   made = stamp;
   box.hidden = false;
+  field.setAttribute("aria-label", name);
   field.value = location.origin + location.pathname + fragment;
   field.select();
   note.textContent = "";

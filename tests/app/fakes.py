@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kblam_core import Answer, AskOptions, Source, Timing, Trace, Triple
+from kblam_core import Answer, AskOptions, ModelShape, Source, Timing, Trace, Triple
 
 EMPTY_TEXT = "The table is empty, so there is nothing to answer from."
 REFUSAL_TEXT = "I cannot find that in the table."
@@ -41,6 +41,10 @@ class FakeBase:
     def key_vectors(self) -> np.ndarray:
         return FakeEncoder().encode([triple.key_text for triple in self.triples])
 
+    @property
+    def value_vectors(self) -> np.ndarray:
+        return FakeEncoder().encode([triple.value_text for triple in self.triples])
+
     def __len__(self) -> int:
         return len(self.triples)
 
@@ -59,6 +63,7 @@ class FakeKblam:
 
     kb_layers = [3, 9, 15]
     num_heads = 3
+    shape = ModelShape("fake-model", "fake-encoder", encoder_width=64, depth=18, layers=[3, 9, 15], heads=3, head_width=16)
     context_window = 2_048
     encoder = FakeEncoder()
 
@@ -126,4 +131,5 @@ class FakeKblam:
         weights = generator.random(shape) * 0.2
         weights[..., 0] += np.linspace(0.2, 3.0, shape[2])
         weights /= weights.sum(-1, keepdims=True)
-        return Trace(asked, said, self.kb_layers, self.num_heads, facts, weights.astype(np.float16))
+        prior = [0.9 if number == 0 else 0.01 for number in range(len(facts))]
+        return Trace(asked, said, self.kb_layers, self.num_heads, facts, weights.astype(np.float16), prior)

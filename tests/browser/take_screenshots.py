@@ -34,6 +34,7 @@ def take(visit: Visit, name: str, *, whole: bool = False) -> None:
 def pictures(browser: Browser, url: str) -> None:
     for scheme in ("light", "dark"):
         visit = open_page(browser, url, 1280, 900, scheme)
+        take(visit, f"first-{scheme}")
         visit.ask(MISSING)
         visit.ask(ANSWERED)
         take(visit, f"chat-{scheme}")
@@ -41,6 +42,8 @@ def pictures(browser: Browser, url: str) -> None:
         visit.tab(1)
         visit.page.locator("#kb-heatmap .js-plotly-plot").wait_for()
         take(visit, f"attention-{scheme}", whole=True)
+        visit.tab(3)
+        take(visit, f"how-{scheme}", whole=True)
         visit = open_page(browser, url, 390, 844, scheme)
         visit.ask(ANSWERED)
         take(visit, f"phone-{scheme}", whole=True)

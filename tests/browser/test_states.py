@@ -116,14 +116,15 @@ def test_an_inner_error_is_a_plain_sentence(visit):
         assert "secret detail" not in here.page.content()  # gradio has a setting named "secret"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_at_390_pixels_the_chat_comes_first_and_nothing_sticks_out(visit, slow_url, scheme):
-    here = visit(slow_url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en-US"), ("dark", "ru-RU")])
+def test_at_390_pixels_the_chat_comes_first_and_nothing_sticks_out(visit, slow_url, scheme, locale):
+    here = visit(slow_url, viewport={"width": 390, "height": 844}, color_scheme=scheme, locale=locale)
     chat = here.page.locator("#kb-left").bounding_box()
     table = here.page.locator("#kb-right").bounding_box()
     assert chat["y"] + chat["height"] <= table["y"] + 1
     here.ask(QUESTION)
-    for tab in (0, 1, 2):
+    expect(here.page.get_by_role("tab")).to_have_count(4)  # none is folded away
+    for tab in range(4):
         here.tab(tab)
         here.page.wait_for_timeout(400)
         assert here.page.evaluate("document.documentElement.scrollWidth") <= 390

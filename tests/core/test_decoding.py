@@ -253,3 +253,19 @@ def test_the_plain_backbone_answers_without_a_table(kblam):
     assert isinstance(text, str)
     assert timing.tokens <= 5
     assert 0 < timing.ttft_ms <= timing.total_ms
+
+
+def test_a_trace_tells_the_priors_probability_of_each_kept_fact(kblam):
+    base = kblam.knowledge_base(TABLE)
+    options = AskOptions(trace=True, max_new_tokens=5)
+    rows, logits = kblam.rank(base, QUESTIONS[0], options=options)
+    trace = kblam.ask(base, QUESTIONS[0], options=options).trace
+    expected = {int(row): 1 / (1 + np.exp(-logit)) for row, logit in zip(rows, logits, strict=True)}
+    assert trace.prior == pytest.approx([expected[fact] for fact in trace.facts])
+    assert kblam.ask(base, QUESTIONS[0], options=AskOptions(mode="paper", trace=True, max_new_tokens=5)).trace.prior is None
+
+
+def test_the_shape_names_what_is_loaded(kblam):
+    shape = kblam.shape
+    assert (shape.layers, shape.heads) == (kblam.kb_layers, kblam.num_heads)
+    assert shape.depth > max(shape.layers) and shape.encoder_width == kblam.encoder.width
