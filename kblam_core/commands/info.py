@@ -100,8 +100,11 @@ def table(costs: list[Any], config: Any, tflops: float) -> str:
 
 def measured(name: str, config: Any) -> str:
     """One line of what a few real steps took here."""
+    from transformers.utils import logging
+
     from kblam_core.training.cost import Texts, measure_here
 
+    logging.disable_progress_bar()
     with shared.working(f"Making real steps with {name}"):
         found = measure_here(name, config, Texts())
     hours = found.seconds * config.steps / 3600
