@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from kblam_core.backbones import BACKBONES
 from kblam_core.commands import shared
 from kblam_core.errors import InputError
 
@@ -37,6 +36,8 @@ def info(
       python -m kblam_core info --backbone llama-3-8b --batch-size 32 --accumulate 4
       python -m kblam_core info --backbone smollm2-135m --measure
     """
+    from kblam_core.backbones import BACKBONES
+
     names = backbone or list(BACKBONES)
     if measure and len(names) != 1:
         raise InputError("--measure makes real steps with one model: name it with --backbone.")
