@@ -202,7 +202,7 @@ class Kblam:
         serious = [question for question in dict.fromkeys(questions) if len(kb) and not polite_reply(question)]
         tools = {"encoder": self.encoder, "adapter": self.adapter, "options": options}
         wholes = rank_many(kb, serious, **tools) if serious else []
-        ranked = [in_parts(kb, question, whole, **tools) for question, whole in zip(serious, wholes, strict=True)]
+        ranked = in_parts(kb, serious, wholes, **tools)
         share = (time.perf_counter() - ranked_from) / max(len(serious), 1)
         shortlists = dict(zip(serious, ranked, strict=True))
         for question in questions:
@@ -223,7 +223,7 @@ class Kblam:
         """The shortlist: rows of the base (most promising first) and their prior logits (None without the prior)."""
         options = self._suited(options)
         whole = rank(kb, question, encoder=self.encoder, adapter=self.adapter, options=options)
-        return in_parts(kb, question, whole, encoder=self.encoder, adapter=self.adapter, options=options)
+        return in_parts(kb, [question], [whole], encoder=self.encoder, adapter=self.adapter, options=options)[0]
 
     def _suited(self, options: AskOptions) -> AskOptions:
         """An adapter of plain KBLaM has but one mode: the default means that one, any other is an error."""

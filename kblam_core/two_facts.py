@@ -5,7 +5,7 @@ it built?". The question is taken apart only if each part is answered by a fact 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -23,23 +23,32 @@ SURE = 0.5  # probability that the table answers, of each part
 
 
 def in_parts(
-    kb: KnowledgeBase, question: str, whole: Shortlist, *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions
-) -> Shortlist:
-    """`whole` is the shortlist of the question as it stands. If it asks for two facts: one in which a fact's logit is the better one of
-    the two parts'."""
-    rows, logits = whole
-    if logits is None or len(kb) < 2:
-        return whole
-    halves = list(_halves(kb, question))
-    parts = list(dict.fromkeys(part for pair in halves for part in pair))
+    kb: KnowledgeBase,
+    questions: Sequence[str],
+    wholes: Sequence[Shortlist],
+    *,
+    encoder: SentenceEncoder,
+    adapter: KblamAdapter,
+    options: AskOptions,
+) -> list[Shortlist]:
+    """`wholes` are the shortlists of the questions as they stand. For one that asks for two facts: a shortlist in which a fact's logit is
+    the better one of the two parts'. The parts of all questions are ranked together."""
+    if len(kb) < 2:
+        return list(wholes)
+    halves = [list(_halves(kb, question)) if logits is not None else [] for question, (_, logits) in zip(questions, wholes, strict=True)]
+    parts = list(dict.fromkeys(part for pairs in halves for pair in pairs for part in pair))
     ranked = dict(zip(parts, rank_many(kb, parts, encoder=encoder, adapter=adapter, options=options), strict=True)) if parts else {}
+    return [_best(whole, [(ranked[one], ranked[two]) for one, two in pairs]) for whole, pairs in zip(wholes, halves, strict=True)]
+
+
+def _best(whole: Shortlist, ways: list[tuple[Shortlist, Shortlist]]) -> Shortlist:
+    """The way to take a question apart whose parts are answered most surely; the whole question where none is."""
     best, found = SURE, whole
-    for first, second in halves:
-        both = (ranked[first], ranked[second])
-        certainty = min(answerable(one) for _, one in both)
-        tops = {int(chosen[int(np.argmax(one))]) for chosen, one in both}
+    for both in ways:
+        certainty = min(answerable(logits) for _, logits in both)
+        tops = {int(rows[int(np.argmax(logits))]) for rows, logits in both}
         if certainty >= best and len(tops) == 2:
-            best, found = certainty, _together(rows, both)
+            best, found = certainty, _together(whole[0], both)
     return found
 
 

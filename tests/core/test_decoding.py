@@ -193,11 +193,14 @@ def test_many_questions_get_the_answers_of_one_by_one(kblam, mode, monkeypatch):
         assert one.sources == sorted(one.sources, key=lambda source: -source.weight)
 
 
-def test_the_encoder_is_asked_twice_for_many_questions(kblam, monkeypatch):
+@pytest.mark.parametrize(
+    ("questions", "times"), [(QUESTIONS[:2], 2), (QUESTIONS, 4), ((*QUESTIONS, "Who built Laurel House, and its head?"), 4)]
+)
+def test_the_encoder_is_asked_twice_for_many_questions_and_twice_for_the_parts_of_them_all(kblam, monkeypatch, questions, times):
     base, calls, encode = kblam.knowledge_base(TABLE), [], kblam.encoder.encode
     monkeypatch.setattr(kblam.encoder, "encode", lambda texts: calls.append(texts) or encode(texts))
-    assert len(list(kblam.ask_many(base, QUESTIONS, options=AskOptions(max_new_tokens=2)))) == len(QUESTIONS)
-    assert len(calls) == 2 and tuple(calls[0]) == QUESTIONS
+    assert len(list(kblam.ask_many(base, questions, options=AskOptions(max_new_tokens=2)))) == len(questions)
+    assert len(calls) == times and tuple(calls[0]) == questions
 
 
 def test_many_questions_with_a_bad_one_are_refused_before_the_first_is_answered(kblam):

@@ -10,7 +10,7 @@ DRAWS = """
 from kblam_core.training.values import Values
 values = Values(5)
 for kind in ("place", "person", "organisation", "street_address", "phone", "email"):
-    print([values._make(kind) for _ in range(40)])
+    print([values.make(kind) for _ in range(40)])
 """
 
 
