@@ -15,6 +15,8 @@ import numpy as np
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
+from kblam_core.number_words import sense
+
 # Scripts written without spaces are taken character by character; symbols and emoji count as words of their own.
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 # Vowel signs, accents and joiners stand inside words, but \w does not match them. Those that colour emoji (U+FE0F) do not.
@@ -26,6 +28,7 @@ _WORD = re.compile(
 )
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 SMALL = 0.43  # "of", "the", "with" and the like are less rare than this
+SAME_SENSE = 0.95  # similarity of two spellings of one number, or of a word and its plural
 MATCHED = 0.8  # two words whose spelling agrees this far are taken for the same word
 
 LEXICAL_FEATURES = (
@@ -34,7 +37,7 @@ LEXICAL_FEATURES = (
     "entity_min",  # the worst matched word of the entity
     "entity_exact",  # share of the entity's words found letter by letter
     "entity_phrase",  # the whole entity stands in the question
-    "entity_swapped_before",  # rarity of an unexplained word that stands for a missing word: "clouded leopard", held "snow leopard"
+    "entity_swapped_before",  # rarity of an unexplained word for a missing, telling one: "clouded leopard", held "snow leopard"
     "entity_swapped_after",  # the same after a word that was found: "Halden Mill", held "Halden Workshop"
     "entity_inserted",  # rarity of an unexplained word between words of the entity: "zero width non-joiner"
     "entity_numbers",  # share of the entity's words with digits that are missing from the question
@@ -99,7 +102,7 @@ def words(text: str) -> Words:
 
 
 def similarity(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
-    """(len(left), len(right)) spelling similarity in 0..1; words with digits agree wholly or not at all."""
+    """(len(left), len(right)) spelling similarity in 0..1; words with digits agree wholly or not at all, "seventh" agrees with "7"."""
     if not left or not right:
         return np.zeros((len(left), len(right)), dtype=np.float32)
     matrix = cdist(left, right, scorer=OSA.normalized_similarity, dtype=np.float32)
@@ -107,6 +110,12 @@ def similarity(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
     digits = digits | np.array([any(letter.isdigit() for letter in word) for word in right])[None, :]
     short = np.array([len(word) < 4 for word in left])[:, None] | np.array([len(word) < 4 for word in right])[None, :]
     matrix[(digits | short) & (matrix < 1)] *= 0.5
+    places: dict[str, list[int]] = {}
+    for column, word in enumerate(right):
+        places.setdefault(sense(word), []).append(column)
+    for row, word in enumerate(left):
+        for column in places.get(sense(word), ()):
+            matrix[row, column] = max(matrix[row, column], SAME_SENSE)
     return matrix
 
 
@@ -177,7 +186,7 @@ class Alignment:
             float(best.min()),
             float((best > 0.99).mean()),
             float(phrase),
-            *_foreign(in_entity, np.where(rest, asked.rarity, 0)),
+            *_foreign(in_entity, np.where(rest, asked.rarity, 0), tells),
             float((best[numbers] < 1).mean()) if numbers.any() else 0.0,
             float(len(initials) > 1 and initials in asked.folded),
             float(np.log1p(len(entity_words.folded))),
@@ -192,10 +201,11 @@ class Alignment:
         ]
 
 
-def _foreign(in_entity: np.ndarray, unexplained: np.ndarray) -> tuple[float, float, float]:
+def _foreign(in_entity: np.ndarray, unexplained: np.ndarray, tells: np.ndarray) -> tuple[float, float, float]:
     """Words that belong to another name: in the place of a missing word, before or after a found one, and between two found ones.
 
-    in_entity (question words, entity words) similarity; unexplained (question words,) rarity, 0 where a word is explained.
+    in_entity (question words, entity words) similarity; unexplained (question words,) rarity, 0 where a word is explained; tells (entity
+    words,): "code 451" may well be HTTP 451 where all entities are HTTP codes.
     """
     if not in_entity.size:
         return 0.0, 0.0, 0.0
@@ -203,8 +213,8 @@ def _foreign(in_entity: np.ndarray, unexplained: np.ndarray) -> tuple[float, flo
     place = in_entity.argmax(0)
     found = in_entity.max(0) >= MATCHED
     padded = np.concatenate([[0.0], unexplained, [0.0]])  # word n stands at n + 1
-    before = [padded[place[n + 1]] for n in range(len(found) - 1) if found[n + 1] and not found[n]]
-    after = [padded[place[n - 1] + 2] for n in range(1, len(found)) if found[n - 1] and not found[n]]
+    before = [tells[n] * padded[place[n + 1]] for n in range(len(found) - 1) if found[n + 1] and not found[n]]
+    after = [tells[n] * padded[place[n - 1] + 2] for n in range(1, len(found)) if found[n - 1] and not found[n]]
     first, last = (place[found].min(), place[found].max()) if found.any() else (0, 0)
     inside = unexplained[first:last] if last - first <= 2 * len(found) else []
     return tuple(float(max(part, default=0.0)) for part in (before, after, inside))

@@ -18,12 +18,14 @@ from kblam_core.training.catalogue import (
     unrelated_messages,
 )
 from kblam_core.training.values import Values
-from kblam_core.training.wording import Wording
+from kblam_core.training.wording import Wording, shared_words
 from kblam_core.triples import Triple
 
 # Words that make another name of a name: "Upper Halden Workshop" is not "Halden Workshop".
 SETTING_APART = tuple("New Old Upper Lower North South East West Great Little Second Junior Royal Inner Outer Black White Mini Non".split())
 NUMBERING = ("Pro", "Plus", "II", "III", "B", "2")
+FAMILIES = ("Code", "Model", "Unit", "Project", "Station", "Line", "Type", "Section", "Lot", "Class")  # words that all names may share
+FAMILY_SHARE = 0.2  # of a table's domains
 KINDS = ("answerable", "two_facts", "missing_entity", "near_miss", "missing_property", "unrelated")
 SHARES = (0.56, 0.06, 0.11, 0.11, 0.12, 0.04)
 
@@ -121,6 +123,7 @@ class Generator:
         # Tables differ in shape: a few entities with many properties, or many entities with one or two.
         density = self.random.choice((0.15, 0.35, 0.7, 0.9))
         names = {domain.name: {id(p): self.random.choice(p.names) for p in domain.properties} for domain in domains}
+        families = {domain.name: self._family(domain) for domain in domains if self.random.random() < FAMILY_SHARE}
         while len(rows) < size and tries < 20 * size + 50:
             tries += 1
             if self.random.random() < 0.02:
@@ -130,6 +133,10 @@ class Generator:
                 continue
             domain = self.random.choice(domains)
             entity = self.entity(domain)
+            if domain.name in families:
+                entity = f"{families[domain.name]} {entity}"
+                if is_held_out(entity) != self.held_out:
+                    continue
             for property_ in domain.properties:
                 if self.random.random() > density:
                     continue
@@ -144,6 +151,11 @@ class Generator:
         kept = list(rows.values())
         self.random.shuffle(kept)
         return kept[:size]
+
+    def _family(self, domain: Domain) -> str:
+        """A word that all names of a domain begin with: "HTTP", "Station", what the domain calls them."""
+        letters = "".join(self.random.choice("ABCDEFGHIKLMNOPRSTUVX") for _ in range(self.random.choice((2, 3, 4))))
+        return self.random.choice((letters, self.random.choice(FAMILIES), domain.noun.split()[-1].capitalize() if domain.noun else letters))
 
     # ----------------------------------------------------------------- samples
     def samples(self, count: int = 8) -> list[Sample]:
@@ -237,6 +249,7 @@ class Generator:
         row = rows[self._pick(rows)]
         held = {other.triple.entity.casefold() for other in rows}
         held_words = [set(name.split()) for name in held]
+        shared = shared_words(row.triple.entity, held - {row.triple.entity.casefold()})
         for _ in range(10):
             if self.random.random() < 0.15:
                 name = self._set_apart(row.triple.entity)
@@ -245,7 +258,8 @@ class Generator:
             name = self.resembling(row.triple.entity, row.domain)
             words = set(name.casefold().split())
             # A name that merely shortens or lengthens a held one may be meant for it: not a clear refusal.
-            clear = is_held_out(name) == self.held_out and name.casefold() not in held
+            # So may one that says something else for a word that most names share.
+            clear = is_held_out(name) == self.held_out and name.casefold() not in held and shared <= words
             if clear and not any(words <= other or words >= other for other in held_words):
                 return self._absent(rows, row, name)
         return None

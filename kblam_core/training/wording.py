@@ -3,7 +3,10 @@
 import random
 import unicodedata
 
+from kblam_core.number_words import spellings
 from kblam_core.training.catalogue import Property, generic_questions
+
+INSTEAD = ("number", "no.", "code", "item", "the", "entry", "a")  # said for a word that all names share: "code 451" for "HTTP 451"
 
 
 def slip(word: str, source: random.Random) -> str:
@@ -23,6 +26,12 @@ def misspell(question: str, source: random.Random) -> str:
         index = source.choice(long)
         words[index] = slip(words[index], source)
     return " ".join(words)
+
+
+def shared_words(entity: str, others: set[str]) -> set[str]:
+    """Words of the name, case folded, that at least half of the table's entities have; none in a table of one or two."""
+    names = [set(name.casefold().split()) for name in {entity, *others}]
+    return {word for word in entity.casefold().split() if len(names) > 2 and 2 * sum(word in name for name in names) >= len(names)}
 
 
 class Wording:
@@ -53,16 +62,31 @@ class Wording:
             return "".join(letter for letter in plain if not unicodedata.combining(letter))
         elif chance < 0.24:
             return entity.upper()
+        elif chance < 0.34 and any(spellings(part) for part in parts):
+            return " ".join(self.random.choice(spellings(part) or (part,)) for part in parts)
+        elif chance < 0.54 and len(parts) > 1 and shared_words(entity, others):
+            return self._without_shared(parts, entity, others) or entity
         return entity
+
+    def _without_shared(self, parts: list[str], entity: str, others: set[str]) -> str | None:
+        """The name with something else, or nothing, for a word that most of the table's names have."""
+        gone = next(index for index, part in enumerate(parts) if part.casefold() in shared_words(entity, others))
+        rest = [*parts[:gone], *parts[gone + 1 :]]
+        if not self._is_clear(rest, others):
+            return None
+        return " ".join(rest if self.random.random() < 0.4 else [*parts[:gone], self.random.choice(INSTEAD), *parts[gone + 1 :]])
 
     def _shortened(self, parts: list[str], others: set[str]) -> str | None:
         """The name without one or two of its words, if what is left names no other entity of the table."""
         gone = set(self.random.sample(range(len(parts)), 2 if len(parts) > 3 and self.random.random() < 0.5 else 1))
         shorter = [part for index, part in enumerate(parts) if index not in gone]
+        return " ".join(shorter) if self._is_clear(shorter, others) else None
+
+    def _is_clear(self, shorter: list[str], others: set[str]) -> bool:
+        """Whether these words of a name tell something and name no other entity."""
         words = {part.casefold() for part in shorter}
         telling = any((len(part) > 2 and not part.islower()) or any(map(str.isdigit, part)) for part in shorter)
-        unclear = any(words & {part.casefold() for part in other.split()} == words for other in others)
-        return " ".join(shorter) if telling and not unclear else None
+        return telling and not any(words & {part.casefold() for part in other.split()} == words for other in others)
 
     def ask(self, property_: Property | None, name: str, entity: str, noun: str) -> str:
         """A question for the property of the entity, in one of its wordings or a general pattern."""

@@ -207,3 +207,35 @@ def test_a_word_of_another_name_shows(question, entity, expected):
     measures = dict(zip(LEXICAL_FEATURES, alignment.features(entity, "status", "x", alignment.residual(entity)[1], {}), strict=True))
     shown = {name for name in ("entity_swapped_before", "entity_swapped_after", "entity_inserted") if measures[name] > 0}
     assert shown == ({expected} if expected else set())
+
+
+@pytest.mark.parametrize(
+    ("question", "entity"),
+    [
+        ("Who led the premiere of the Seventh Symphony?", "Symphony No. 7"),
+        ("When did Apollo XI land?", "Apollo 11"),
+        ("When did Apollo eleven land?", "Apollo 11"),
+        ("Where is the 3rd station?", "Station 3"),
+        ("what pollinates figs?", "fig tree"),
+    ],
+)
+def test_numbers_and_plurals_are_the_same_word_in_another_spelling(question, entity):
+    assert "it" in Alignment(question, [entity]).residual(entity)[0].rstrip("?").split()
+
+
+@pytest.mark.parametrize(
+    ("question", "entity"), [("Which one is it?", "Room 1"), ("the first performance", "Symphony No. 1"), ("bus", "bu")]
+)
+def test_words_that_mostly_mean_something_else_are_no_numbers(question, entity):
+    assert not Alignment(question, [entity]).residual(entity)[1].any()
+
+
+def test_a_word_that_all_names_share_may_be_said_otherwise():
+    """ "code 451" is no other name than "HTTP 451" where every entity is an HTTP code; where few are, it may be one."""
+    swapped = LEXICAL_FEATURES.index("entity_swapped_before")
+    seen = []
+    for table in ([f"HTTP {code}" for code in range(400, 460)], ["HTTP 451", *(f"Route {code}" for code in range(400, 460))]):
+        alignment = Alignment("what does code 451 mean", ["HTTP 451", "meaning", "gone"])
+        taken = alignment.residual("HTTP 451")[1]
+        seen.append(alignment.features("HTTP 451", "meaning", "gone", taken, EntityIndex(table).telling)[swapped])
+    assert seen[0] < 0.05 < 0.4 < seen[1]
