@@ -23,7 +23,8 @@ def spellings(number: str) -> tuple[str, ...]:
     if not 0 <= place < len(_CARDINAL):
         return ()
     suffix = {"2": "nd", "3": "rd"}.get(number, "th")
-    return _CARDINAL[place], _ORDINAL[place], _ROMAN[place].upper(), number + suffix
+    words = (_CARDINAL[place], _ORDINAL[place], _ROMAN[place].upper(), number + suffix)
+    return tuple(word for word in words if len(word) > 1)
 
 
 @lru_cache(maxsize=100_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,17 @@ import torch
 
 from kblam_core import decoder
 from kblam_core.errors import InputError
+from kblam_core.lexical import fold
+from kblam_core.number_words import sense, spellings
 from kblam_core.prior import COSINES, QuestionPrior, prior_loss
 from kblam_core.training import attention_stage
 from kblam_core.training.attention_stage import forward, parameter_groups, train_attention
 from kblam_core.training.batching import Batcher
+from kblam_core.training.catalogue import load_catalogue
 from kblam_core.training.config import TrainConfig
-from kblam_core.training.generator import KINDS, Generator, Sample, is_held_out
+from kblam_core.training.generator import FAMILIES, KINDS, Generator, Sample, is_held_out
 from kblam_core.training.prior_stage import Prepared, VectorPool, collate, judge_prior, prepare, read_across, train_prior
+from kblam_core.training.wording import Wording, shared_words
 from tests.core.tiny import HashEncoder, tiny_adapter, tiny_model
 
 
@@ -35,7 +40,7 @@ def samples() -> list[Sample]:
 @pytest.fixture(scope="module")
 def data() -> tuple[list[Prepared], VectorPool]:
     pool = VectorPool(HashEncoder())
-    prepared = prepare(draw(5, 16), pool)
+    prepared = prepare(draw(11, 16), pool)
     read_across(prepared, None, pool.encoder)
     return prepared, pool
 
@@ -221,3 +226,38 @@ def test_settings_out_of_range_are_refused_in_words(tmp_path):
     assert config.layers(30) == (12, 15, 18, 21, 24, 27)
     assert "out" not in config.card()
     json.dumps(config.card())
+
+
+# --------------------------------------------------------------------------------------------------------------------- wordings
+def test_a_word_that_most_names_share_is_found_and_may_be_said_otherwise():
+    names = {f"HTTP {code}" for code in range(400, 420)}
+    assert shared_words("HTTP 404", names) == {"http"}
+    assert shared_words("HTTP 404", {"HTTP 404", "IMAP"}) == set()
+    assert shared_words("Halden Mill", {"Halden Mill", "Linden House", "Osprey Tower"}) == set()
+    wording = Wording(random.Random(1))
+    said = {wording.mention("HTTP 404", names - {"HTTP 404"}) for _ in range(400)}
+    assert {"404", "code 404", "the 404", "HTTP 404"} <= said
+    assert all("404" in one for one in said)
+
+
+def test_numbers_are_said_in_words_too():
+    wording = Wording(random.Random(1))
+    said = {wording.mention("Apollo 7", {"Apollo 8"}) for _ in range(400)}
+    assert {"Apollo seven", "Apollo seventh", "Apollo VII", "Apollo 7th"} <= said
+    for number in range(2, 21):
+        assert {sense(fold(word)) for word in spellings(str(number))} == {str(number)}
+    assert spellings("1") == spellings("21") == spellings("x") == ()
+
+
+def test_families_share_a_word_and_a_near_miss_keeps_it(monkeypatch):
+    monkeypatch.setattr("kblam_core.training.generator.FAMILY_SHARE", 1.0)
+    near = 0
+    for sample in draw(1, 40, max_triples=60, domains=load_catalogue()[:1]):
+        names = {one.entity for one in sample.triples}
+        if len(names) < 3:
+            continue
+        (shared,) = {name.split()[0] for name in names if name.split()[0] in FAMILIES} or {""}
+        if sample.kind == "near_miss" and shared:
+            near += 1
+            assert shared.casefold() in sample.entity.casefold().split()
+    assert near
