@@ -99,13 +99,23 @@ def modes() -> str:
 
 def sizes() -> str:
     """Unseen tables cut to, or filled up to, a number of facts."""
-    names = ("facts", "questions", "accuracy (95 %)", "answers correct", "false refusal", "refusal recall", "top-1 kblam / dense")
+    names = (
+        "facts",
+        "questions",
+        "accuracy (95 %)",
+        "answers correct",
+        "false refusal",
+        "refusal recall",
+        "top-1 kblam / dense",
+        "`rag`: accuracy (95 %)",
+    )
     lines = []
     for size in SIZES:
-        report, dense = load(f"size-{size}-kblam"), load(f"size-{size}-dense")
+        report, dense, rag = (load(f"size-{size}-{mode}") for mode in ("kblam", "dense", "rag"))
         if report:
             top = f"{percent(report['retrieval']['top1'])} / {percent(dense['retrieval']['top1']) if dense else '–'}"
-            lines.append(row(f"{size:,}", str(report["n_questions"]), *quality(report), top))
+            beside = f"{quality(rag)[0]}, {rag['n_questions']} questions" if rag else "–"
+            lines.append(row(f"{size:,}", str(report["n_questions"]), *quality(report), top, beside))
     title = "By size of the table (unseen tables, their questions and the harder wordings below):"
     return "\n".join([title, "", *head(*names), *lines]) if lines else ""
 
