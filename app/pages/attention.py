@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app.assets import script
+from app.pages.choice import Choice
 from app.texts import static
 
 TOP_K = 10
@@ -38,15 +39,15 @@ class AttentionPage:
     """The components that handlers read and write."""
 
     intro: gr.HTML
-    turn: gr.Dropdown
+    turn: Choice
     explorer: gr.HTML
     comparison: gr.HTML
     difference: gr.Accordion
     difference_plot: gr.Plot
     controls: gr.Column
     rows: gr.Radio
-    layer: gr.Dropdown
-    head: gr.Dropdown
+    layer: Choice
+    head: Choice
     top_k: gr.Slider
     scale: gr.Dropdown
     same: gr.Checkbox
@@ -58,14 +59,14 @@ class AttentionPage:
 def attention_page() -> AttentionPage:
     """Lay out the attention view inside the current tab."""
     intro = gr.HTML("", elem_id="kb-attention-intro")
-    turn = gr.Dropdown(choices=[], label=static("which_answer"), filterable=False, visible=False, elem_id="kb-turn")
+    turn = Choice(choices=[], label=static("which_answer"), filterable=False, visible=False, elem_id="kb-turn")
     explorer = gr.HTML({}, html_template=EXPLORER, js_on_load=script("explorer.js"), apply_default_css=False, elem_id="kb-explorer")
     comparison = gr.HTML("", elem_id="kb-comparison")
     with gr.Accordion(static("difference"), open=False, visible=False, elem_id="kb-difference") as difference:
         difference_plot = gr.Plot(show_label=False, elem_id="kb-difference-map")
     with gr.Column(visible=False, elem_id="kb-attention-controls") as controls:
         with gr.Row():
-            layer = gr.Dropdown(
+            layer = Choice(
                 choices=["all"],
                 value="all",
                 label=static("layer"),
@@ -73,7 +74,7 @@ def attention_page() -> AttentionPage:
                 min_width=130,
                 elem_id="kb-layer",
             )
-            head = gr.Dropdown(
+            head = Choice(
                 choices=["all"],
                 value="all",
                 label=static("head"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app.assets import script
+from app.pages.choice import Choice
 from app.texts import static
 
 KINDS = ("json", "csv", "html")
@@ -17,7 +18,7 @@ LINK = '<div class="kb-link" hidden><input readonly><p class="kb-note" role="sta
 class SharePage:
     """The components that handlers read and write."""
 
-    turn: gr.Dropdown
+    turn: Choice
     save: dict[str, gr.Button]
     copy: gr.Button
     link: gr.HTML
@@ -29,7 +30,7 @@ class SharePage:
 def share_page() -> SharePage:
     """Lay out the folded part below the chat's options."""
     with gr.Accordion(static("share"), open=False, elem_id="kb-share"):
-        turn = gr.Dropdown(choices=[], label=static("which_answer"), filterable=False, elem_id="kb-share-turn")
+        turn = Choice(choices=[], label=static("which_answer"), filterable=False, elem_id="kb-share-turn")
         with gr.Row(elem_id="kb-share-row"):
             save = {kind: gr.Button(static(f"save_{kind}"), size="sm", min_width=80, elem_id=f"kb-save-{kind}") for kind in KINDS}
             copy = gr.Button(static("copy_link"), size="sm", min_width=80, elem_id="kb-copy-link")

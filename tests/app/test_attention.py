@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from app.handlers import attention, chat
 from app.overview import contributions, overview_value, strongest
+from app.pages.choice import Choice
 from app.render import percent
 
 PRICE = "What is the price of the Corvin Lathe?"
@@ -117,3 +119,13 @@ def test_titles_are_in_the_visitors_language(session, host):
     session.lang = "ru"
     *_, figure, _, _ = attention.draw(session, 1, "question", "3", "all", 10)
     assert "слой 3, среднее по всем головам" in figure.layout.title.text.replace("<br>", " ")
+
+
+@pytest.mark.parametrize("stale", ["7", "no such", None, 99, ["2"]])
+def test_a_choice_of_a_moment_ago_is_no_error(session, host, stale):
+    """While a new answer brings other heads, an event with the old one may be on its way."""
+    assert Choice(choices=["all", "0"]).preprocess(stale) == stale
+    ask(session, host, PRICE)
+    layer, head, *_ = attention.draw(session, 1, "answer", stale, stale, 5)
+    assert (layer.value, head.value) == ("all", "all")
+    attention.pick_turn(session, stale, "answer", "all", "all", 5)
