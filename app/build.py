@@ -10,7 +10,7 @@ import gradio as gr
 
 from app.assets import HEAD, STYLES
 from app.guide import latest as latest_guide
-from app.handlers import api, attention, causal, chat, compare, completions, importing, share, table
+from app.handlers import api, attention, causal, chat, compare, completions, importing, pair, share, table
 from app.host import ModelHost
 from app.link import read_link
 from app.models import Models
@@ -18,6 +18,7 @@ from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
 from app.pages.compare import ComparePage, compare_page
 from app.pages.facts import FactsPage, facts_page
+from app.pages.pair import PairPage
 from app.pages.share import SharePage, share_page
 from app.recorded import examples
 from app.render import literal
@@ -62,6 +63,7 @@ def build_app(host: ModelHost, *others: ModelHost) -> gr.Blocks:
             event.then(attention.latest, [session, *view_inputs(right)], attention_view(right), **NOW)
             event.then(share.answers, session, sharing.turn, **NOW)
             event.then(latest_guide, session, guide, **NOW)
+            event.then(pair.latest, session, pair_view(comparing.pair), **NOW)
 
         _wire_chat(session, facts, left, follow, models)
         _wire_share(session, facts, left, sharing)
@@ -123,6 +125,11 @@ def view_inputs(right: AttentionPage) -> list:
 def comparison_view(right: AttentionPage) -> list:
     """The outputs of handlers.causal, in its order."""
     return [right.comparison, right.difference, right.difference_plot]
+
+
+def pair_view(page: PairPage) -> list:
+    """The outputs of handlers.pair.latest, in its order."""
+    return [page.hint, page.row, page.first, page.second, page.result, page.difference, page.difference_plot]
 
 
 def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
@@ -225,8 +232,12 @@ def _wire_compare(session: gr.State, facts: FactsPage, left: ChatPage, page: Com
     shown = [page.result, page.start, page.stop]
     given = [session, facts.table, page.question, left.threshold]
     for asked in (page.start.click, page.question.submit):
-        asked(stream, given, shown, **QUIET, **MODEL)
+        asked(stream, given, [*shown, page.judge], **QUIET, **MODEL)
     page.stop.click(compare.stop, session, shown, **NOW)
+    page.judge.input(compare.judge, [session, page.judge], page.result, trigger_mode="always_last", **NOW)
+    two = page.pair
+    for choice in (two.first, two.second):
+        choice.input(pair.show, [session, two.first, two.second], pair_view(two)[4:], trigger_mode="always_last", **NOW)
 
 
 def _wire_start(blocks, session, header, facts, left, right, sharing, how, models) -> Any:
