@@ -129,7 +129,7 @@ def comparison_view(right: AttentionPage) -> list:
 
 def pair_view(page: PairPage) -> list:
     """The outputs of handlers.pair.latest, in its order."""
-    return [page.hint, page.row, page.first, page.second, page.result, page.difference, page.difference_plot]
+    return [page.hint, page.row, page.first, page.second, page.result, page.difference]
 
 
 def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:

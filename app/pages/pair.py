@@ -18,8 +18,7 @@ class PairPage:
     first: gr.Dropdown
     second: gr.Dropdown
     result: gr.HTML
-    difference: gr.Accordion
-    difference_plot: gr.Plot
+    difference: gr.Plot
 
 
 def pair_page() -> PairPage:
@@ -30,6 +29,5 @@ def pair_page() -> PairPage:
         first = gr.Dropdown(choices=[], label=static("pair_first"), filterable=False, min_width=200, elem_id="kb-pair-first")
         second = gr.Dropdown(choices=[], label=static("pair_second"), filterable=False, min_width=200, elem_id="kb-pair-second")
     result = gr.HTML("", elem_id="kb-pair-result")
-    with gr.Accordion(static("difference"), visible=False, elem_id="kb-pair-difference") as difference:
-        plot = gr.Plot(show_label=False, elem_id="kb-pair-map")
-    return PairPage(hint, row, first, second, result, difference, plot)
+    difference = gr.Plot(label=static("difference"), visible=False, elem_id="kb-pair-map")
+    return PairPage(hint, row, first, second, result, difference)

@@ -34,8 +34,8 @@ def test_one_answer_is_no_pair_and_two_are_shown_at_once(session, host):
     hint, row, *_ = pair.latest(session)
     assert "Ask twice" in hint and not row.visible
     ask(session, host, DIRECTOR, DIRECTOR)
-    hint, row, first, second, result, box, figure = pair.latest(session)
-    assert hint == "" and row.visible and (first.value, second.value) == (1, 2) and box.visible and figure.data
+    hint, row, first, second, result, plot = pair.latest(session)
+    assert hint == "" and row.visible and (first.value, second.value) == (1, 2) and plot.visible and plot.value
     assert "Both answers say the same" in html.unescape(result)
 
 
@@ -58,8 +58,8 @@ def test_an_edit_elsewhere_leaves_the_answer(session, host):
 
 def test_two_questions_stand_side_by_side_without_a_map(session, host):
     ask(session, host, DIRECTOR, PRICE)
-    text, box, figure = pair.show(session, 1, 2)
-    assert figure is None and not box.visible
+    text, plot = pair.show(session, 1, 2)
+    assert not plot.visible
     text = html.unescape(text)
     assert "Ingrid Solvang" in text and "2,480 euros" in text and "two different questions" in text and "kb-verdict" not in text
 
@@ -79,8 +79,8 @@ def test_other_settings_are_named(session, host):
 
 def test_an_answer_whose_attention_is_gone_is_said(session, host):
     ask(session, host, *[DIRECTOR] * (KEPT_TRACES + 1))
-    text, box, figure = pair.show(session, 1, 2)
-    assert figure is None and not box.visible and "no longer kept" in html.unescape(text)
+    text, plot = pair.show(session, 1, 2)
+    assert not plot.visible and "no longer kept" in html.unescape(text)
 
 
 @pytest.mark.parametrize("numbers", [(1, 1), (1, 7), (None, 1)])
