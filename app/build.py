@@ -221,7 +221,7 @@ def _wire_attention(session: gr.State, right: AttentionPage, models: Models) -> 
 def _wire_share(session: gr.State, facts: FactsPage, left: ChatPage, sharing: SharePage) -> None:
     for kind, button in sharing.save.items():
         button.click(partial(share.save, kind=kind), [session, sharing.turn], [sharing.download, sharing.notice], **NOW)
-    given = [session, facts.table, left.question, left.mode, left.threshold]
+    given = [session, facts.table, left.question, left.mode, left.threshold, left.model]
     sharing.copy.click(share.link, given, [sharing.link, sharing.notice], **NOW)
 
 
@@ -254,6 +254,12 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
             problem = chat.notice(str(error))
         if shared:
             share.restore(session, shared)
+            if shared.model in models.names:
+                session.model = shared.model
+                models.named(shared.model).start()
+            elif shared.model:
+                here = models.named(session.model).name
+                problem = chat.notice(say(lang, "link_other_model", name=shared.model, here=here))
         samples = [(say(lang, f"sample_{key}"), key) for key in SAMPLES]
         title = f"<h1>{literal(say(lang, 'title'))}</h1><p>{literal(say(lang, 'lead'))}</p>"
         return (
@@ -270,6 +276,7 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
             gr.Radio(choices=[(say(lang, f"rows_{rows}"), rows) for rows in ("answer", "question")]),
             gr.Dropdown(choices=[(say(lang, f"scale_{scale}"), scale) for scale in SCALES]),
             say(lang, "how_text", url=str(request.base_url)),
+            gr.Dropdown(value=models.named(session.model).name),
             *chat.banner(session, models.named(session.model)),
         )
 
@@ -279,7 +286,7 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
     # From the first edit on the browser's own draft is what a reload is to show, not the link's table.
     facts.kept.change(None, js="() => location.hash.startsWith('#kblam=') && history.replaceState(null, '', location.pathname)", **NOW)
     outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
-    outputs += [left.mode, left.threshold, left.question, left.notice, right.rows, right.scale, how, left.banner, left.timer]
+    outputs += [left.mode, left.threshold, left.question, left.notice, right.rows, right.scale, how, left.model, left.banner, left.timer]
     # A link's content stands behind the "#", which only the browser sees.
     left.timer.tick(tick, session, [left.banner, left.timer], **NOW)
     given = [session, facts.kept, sharing.fragment]

@@ -40,17 +40,17 @@ def save(session: Session, number: int | None, kind: str) -> tuple:
     return file, notice(say(session.lang, "share_no_attention")) if lost else ""
 
 
-def link(session: Session, sent: object, question: str | None, mode: str, threshold: float) -> tuple:
+def link(session: Session, sent: object, question: str | None, mode: str, threshold: float, model: str = "") -> tuple:
     """(link, notice): the question in the box, else the last one asked; a table too large for a link is left to a file."""
     table.take_edits(session, sent)
     question = (question or "").strip() or (session.turns[-1].question if session.turns else "")
     threshold = min(max(float(threshold), LEAST), MOST)
     common = (question[:MAX_QUESTION], mode, threshold)
     sample = session.sample if is_sample(session) else None
-    made = make_link(Shared(*common, sample=sample, rows=plain_rows(session.draft)))
+    made = make_link(Shared(*common, sample=sample, rows=plain_rows(session.draft), model=model))
     note = ""
     if made is None:
-        made = make_link(Shared(*common))
+        made = make_link(Shared(*common, model=model))
         note = notice(say(session.lang, "link_no_table"))
     if made is None:
         return gr.skip(), notice(say(session.lang, "link_too_long"))

@@ -58,8 +58,7 @@ def test_the_right_answer_can_be_chosen_and_all_are_judged_by_it(visit, quick_ur
     expect(judged).to_contain_text("should be refused")
     expect(cards.first).to_contain_text("should have refused")
     here.page.click("#kb-judge input")
-    here.page.fill("#kb-judge input", "Laurel")  # the list is searched by typing
-    expect(here.page.get_by_role("option", name="Corvin Lathe")).to_have_count(0)
+    here.page.keyboard.type("Laurel House")  # the list is searched by typing
     here.page.get_by_role("option", name="Laurel House · director").click()
     expect(judged).to_contain_text("Laurel House · director")
     expect(cards.first).to_contain_text("does not hold the value")
