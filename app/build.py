@@ -10,7 +10,7 @@ import gradio as gr
 
 from app.assets import HEAD, STYLES
 from app.guide import latest as latest_guide
-from app.handlers import api, attention, causal, chat, compare, completions, importing, share, table
+from app.handlers import api, attention, causal, chat, compare, completions, importing, pair, share, table
 from app.host import ModelHost
 from app.link import read_link
 from app.models import Models
@@ -18,6 +18,7 @@ from app.pages.attention import AttentionPage, attention_page
 from app.pages.chat import MODES, ChatPage, chat_page
 from app.pages.compare import ComparePage, compare_page
 from app.pages.facts import FactsPage, facts_page
+from app.pages.pair import PairPage
 from app.pages.share import SharePage, share_page
 from app.recorded import examples
 from app.render import literal
@@ -62,6 +63,7 @@ def build_app(host: ModelHost, *others: ModelHost) -> gr.Blocks:
             event.then(attention.latest, [session, *view_inputs(right)], attention_view(right), **NOW)
             event.then(share.answers, session, sharing.turn, **NOW)
             event.then(latest_guide, session, guide, **NOW)
+            event.then(pair.latest, session, pair_view(comparing.pair), **NOW)
 
         _wire_chat(session, facts, left, follow, models)
         _wire_share(session, facts, left, sharing)
@@ -123,6 +125,11 @@ def view_inputs(right: AttentionPage) -> list:
 def comparison_view(right: AttentionPage) -> list:
     """The outputs of handlers.causal, in its order."""
     return [right.comparison, right.difference, right.difference_plot]
+
+
+def pair_view(page: PairPage) -> list:
+    """The outputs of handlers.pair.latest, in its order."""
+    return [page.hint, page.row, page.first, page.second, page.result, page.difference]
 
 
 def _wire_table(session: gr.State, facts: FactsPage, left: ChatPage) -> None:
@@ -214,7 +221,7 @@ def _wire_attention(session: gr.State, right: AttentionPage, models: Models) -> 
 def _wire_share(session: gr.State, facts: FactsPage, left: ChatPage, sharing: SharePage) -> None:
     for kind, button in sharing.save.items():
         button.click(partial(share.save, kind=kind), [session, sharing.turn], [sharing.download, sharing.notice], **NOW)
-    given = [session, facts.table, left.question, left.mode, left.threshold]
+    given = [session, facts.table, left.question, left.mode, left.threshold, left.model]
     sharing.copy.click(share.link, given, [sharing.link, sharing.notice], **NOW)
 
 
@@ -225,8 +232,12 @@ def _wire_compare(session: gr.State, facts: FactsPage, left: ChatPage, page: Com
     shown = [page.result, page.start, page.stop]
     given = [session, facts.table, page.question, left.threshold]
     for asked in (page.start.click, page.question.submit):
-        asked(stream, given, shown, **QUIET, **MODEL)
+        asked(stream, given, [*shown, page.judge], **QUIET, **MODEL)
     page.stop.click(compare.stop, session, shown, **NOW)
+    page.judge.input(compare.judge, [session, page.judge], page.result, trigger_mode="always_last", **NOW)
+    two = page.pair
+    for choice in (two.first, two.second):
+        choice.input(pair.show, [session, two.first, two.second], pair_view(two)[4:], trigger_mode="always_last", **NOW)
 
 
 def _wire_start(blocks, session, header, facts, left, right, sharing, how, models) -> Any:
@@ -243,6 +254,12 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
             problem = chat.notice(str(error))
         if shared:
             share.restore(session, shared)
+            if shared.model in models.names:
+                session.model = shared.model
+                models.named(shared.model).start()
+            elif shared.model:
+                here = models.named(session.model).name
+                problem = chat.notice(say(lang, "link_other_model", name=shared.model, here=here))
         samples = [(say(lang, f"sample_{key}"), key) for key in SAMPLES]
         title = f"<h1>{literal(say(lang, 'title'))}</h1><p>{literal(say(lang, 'lead'))}</p>"
         return (
@@ -259,6 +276,7 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
             gr.Radio(choices=[(say(lang, f"rows_{rows}"), rows) for rows in ("answer", "question")]),
             gr.Dropdown(choices=[(say(lang, f"scale_{scale}"), scale) for scale in SCALES]),
             say(lang, "how_text", url=str(request.base_url)),
+            gr.Dropdown(value=models.named(session.model).name),
             *chat.banner(session, models.named(session.model)),
         )
 
@@ -268,7 +286,7 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
     # From the first edit on the browser's own draft is what a reload is to show, not the link's table.
     facts.kept.change(None, js="() => location.hash.startsWith('#kblam=') && history.replaceState(null, '', location.pathname)", **NOW)
     outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
-    outputs += [left.mode, left.threshold, left.question, left.notice, right.rows, right.scale, how, left.banner, left.timer]
+    outputs += [left.mode, left.threshold, left.question, left.notice, right.rows, right.scale, how, left.model, left.banner, left.timer]
     # A link's content stands behind the "#", which only the browser sees.
     left.timer.tick(tick, session, [left.banner, left.timer], **NOW)
     given = [session, facts.kept, sharing.fragment]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from app.render import fact_list, literal, percent
+from app.render import fact_list, is_low, literal, percent
 from app.session import Turn
 from app.texts import say
 from kblam_core import Answer, InputError, Triple, clean_rows
 
 SHOWN = 3
+BADGES = {"refused": ("refused", "refused"), "empty_table": ("empty", "empty_table"), "low": ("low", "low_badge")}  # state -> class, text
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def make_change(turn: Turn, row: int, value: str | None, lang: str) -> Change:
 def verdict(change: Change, after: Answer) -> str:
     """Key of the sentence that says what the second answer shows."""
     before = change.turn.answer
-    if _plain(after.text) == _plain(before.text):
+    if plain(after.text) == plain(before.text):
         return "verdict_same"
     if change.value is not None:
         return "verdict_follows" if spans(after.text, change.value) else "verdict_changed"
@@ -63,8 +64,8 @@ def comparison(change: Change, after: Answer, lang: str) -> str:
     fact, gone = change.fact, change.value is None
     told = f"{fact.entity} · {fact.property}"
     title = say(lang, "without_fact", fact=told) if gone else say(lang, "with_value", fact=told, value=change.value)
-    left = _card(change.turn.answer, say(lang, "with_table"), fact.value, lang)
-    right = _card(after, title, change.value or fact.value, lang)
+    left = answer_card(change.turn.answer, say(lang, "with_table"), fact.value, lang)
+    right = answer_card(after, title, change.value or fact.value, lang)
     key = verdict(change, after)
     head = (
         f'<p class="kb-asked">{literal(change.turn.question)}</p><p class="kb-verdict kb-{key}" role="status">{literal(say(lang, key))}</p>'
@@ -79,15 +80,15 @@ def spans(text: str, value: str) -> list[tuple[int, int]]:
     return [match.span() for match in re.finditer(r"\s+".join(words), text, re.IGNORECASE)] if words else []
 
 
-def _card(answer: Answer, title: str, value: str, lang: str) -> str:
+def answer_card(answer: Answer, title: str, value: str, lang: str) -> str:
+    """One answer with its facts; `value` is marked wherever the answer holds it."""
     used = answer.sources[:SHOWN]
     near = used or answer.nearest[:SHOWN]
     label = "nearest_facts" if not used else "fact_used" if len(used) == 1 else "facts_used"
     facts = f'<p class="kb-label">{literal(say(lang, label))}</p>{fact_list(near, lang, shares=bool(used))}' if near else ""
     badge = ""
-    if answer.state != "answered":
-        kind = "refused" if answer.state == "refused" else "empty"
-        badge = f'<p class="kb-badge kb-badge-{kind}">{literal(say(lang, "refused" if kind == "refused" else "empty_table"))}</p>'
+    if (kind := BADGES.get("low" if is_low(answer) else answer.state)) is not None:
+        badge = f'<p class="kb-badge kb-badge-{kind[0]}">{literal(say(lang, kind[1]))}</p>'
     mass = say(lang, "mass", mass=percent(answer.kb_mass))
     return (
         f'<div class="kb-turn kb-card"><p class="kb-label">{literal(title)}</p>{badge}<p class="kb-text">{_marked(answer.text, value)}</p>'
@@ -103,5 +104,6 @@ def _marked(text: str, value: str) -> str:
     return "".join([*parts, literal(text[start:])])
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text without its case and spacing, to tell whether two say the same."""
     return " ".join(text.casefold().split())

@@ -18,6 +18,7 @@ LABELS = (
     "rank_token",
     "token_says",
     "fact_says",
+    "fact_not_kept",
     "others",
     "the_text",
     "in_answer",

@@ -32,6 +32,7 @@ def answer_json(turn: Turn) -> str:
         "kblam_playground": 1,
         "question": turn.question,
         "settings": {"mode": turn.options.mode, "threshold": turn.options.threshold},
+        "model": turn.model,
         **turn.answer.to_dict(),
         "facts_in_table": len(turn.facts),
         "facts": _facts(turn, trace),

@@ -20,24 +20,32 @@ PREFIX = "#kblam="
 MAX_LINK = 6_000  # characters; longer addresses are cut by chats and mail programs
 MAX_UNPACKED = 200_000  # bytes
 MAX_ROWS = 1_000
+MAX_MODEL = 200  # characters of a model's name
 LEAST, MOST = 0.05, 0.95  # of the threshold's slider
 BROKEN = "This link could not be read; it may have been cut off. The page is open with your own table."
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What a link restores. sample: a key of SAMPLES, or rows: cells of a table, a fourth cell False leaving one out, or neither."""
+    """What a link restores.
+
+    sample: a key of SAMPLES, or rows: cells of a table, a fourth cell False leaving one out, or neither.
+    model: name of the model that was chosen, "" in a link made before links named it.
+    """
 
     question: str
     mode: str
     threshold: float
     sample: str | None = None
     rows: list[list] | None = None
+    model: str = ""
 
 
 def make_link(shared: Shared) -> str | None:
     """The fragment with its "#"; None when it would be too long."""
     content = {"v": 1, "q": shared.question, "m": shared.mode, "t": shared.threshold}
+    if shared.model:
+        content["n"] = shared.model[:MAX_MODEL]
     if shared.sample:
         content["s"] = shared.sample
     elif shared.rows is not None:
@@ -78,13 +86,15 @@ def _checked(content: dict) -> Shared:
     if not isinstance(threshold, int | float) or not LEAST <= threshold <= MOST:
         raise ValueError("threshold")
     AskOptions(mode=mode)  # InputError is a ValueError, too
-    sample, rows = content.get("s"), content.get("r")
+    sample, rows, model = content.get("s"), content.get("r"), content.get("n", "")
+    if not isinstance(model, str) or len(model) > MAX_MODEL:
+        raise ValueError("model")
     if sample is not None:
-        return Shared(question, mode, float(threshold), sample=SAMPLES[sample].key)
+        return Shared(question, mode, float(threshold), sample=SAMPLES[sample].key, model=model)
     if rows is not None:
         if not isinstance(rows, list) or len(rows) > MAX_ROWS:
             raise ValueError("rows")
         for row in rows:
             if not isinstance(row, list) or len(row) not in (3, 4) or not all(isinstance(cell, str) for cell in row[:3]):
                 raise ValueError("rows")
-    return Shared(question, mode, float(threshold), rows=rows)
+    return Shared(question, mode, float(threshold), rows=rows, model=model)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from app.session import Session, Turn
 from app.texts import plural, say
-from kblam_core import Sending, Source
+from kblam_core import Answer, Sending, Source
 
 SHOWN_FACTS = 3  # named under the answer; weaker ones fold away
 LEAST_SHARE = 0.05
-LOW_MASS = 0.02
+LOW_MASS = 0.02  # of all attention; below, an answer counts as hardly grounded
+TITLE_QUESTION = 60  # characters
 
 
 def literal(text: str) -> str:
@@ -42,6 +43,12 @@ def duration(milliseconds: float, lang: str) -> str:
     if milliseconds < 1000:
         return say(lang, "ms", count=f"{milliseconds:.0f}")
     return say(lang, "seconds", count=f"{milliseconds / 1000:.1f}")
+
+
+def turn_title(number: int, turn: Turn) -> str:
+    """An answer as an entry of a list to choose from: its number and the start of its question."""
+    question = " ".join(turn.question.split())
+    return f"{number}. {question if len(question) <= TITLE_QUESTION else question[: TITLE_QUESTION - 1] + '…'}"
 
 
 def messages(session: Session) -> list[dict[str, str]]:
@@ -92,7 +99,12 @@ def _content(turn: Turn, lang: str) -> tuple[str, str]:
         return "refused", _badge("refused", say(lang, "refused")) + _text(turn.text) + hint + _meta(turn, lang)
     if turn.state == "small_talk":
         return "answered", _text(turn.text)
-    return "answered", _answered(turn, lang)
+    return ("low" if is_low(turn.answer) else "answered"), _answered(turn, lang)
+
+
+def is_low(answer: Answer) -> bool:
+    """Answered although hardly any attention went to the table: a state of its own for whoever reads the answer."""
+    return answer.state == "answered" and answer.kb_mass < LOW_MASS
 
 
 def fact_list(sources: Sequence[Source], lang: str, *, shares: bool = True) -> str:
@@ -102,12 +114,12 @@ def fact_list(sources: Sequence[Source], lang: str, *, shares: bool = True) -> s
 
 def _answered(turn: Turn, lang: str) -> str:
     answer = turn.answer
+    if is_low(answer):
+        return _low(turn, lang)
     strong = [source for source in answer.sources if source.weight >= LEAST_SHARE][:SHOWN_FACTS]
     strong = strong or answer.sources[:1]
     weak = answer.sources[len(strong) : len(strong) + 5]
     parts = [_text(turn.text)]
-    if strong and answer.kb_mass < LOW_MASS:
-        parts.append(f'<p class="kb-warn">{literal(say(lang, "low_share"))}</p>')
     if not strong:
         parts.append(f'<p class="kb-warn">{literal(say(lang, "no_source"))}</p>')
     else:
@@ -117,6 +129,15 @@ def _answered(turn: Turn, lang: str) -> str:
         more = fact_list(weak, lang)
         parts.append(f"<details><summary>{literal(say(lang, 'more_facts'))}</summary>{more}</details>")
     return "".join(parts) + _meta(turn, lang)
+
+
+def _low(turn: Turn, lang: str) -> str:
+    """The answer under a badge, then why it is doubtful, the nearest facts and what to do."""
+    near = (turn.answer.sources or turn.answer.nearest)[:SHOWN_FACTS]
+    parts = [_badge("low", say(lang, "low_badge")), _text(turn.text), f'<p class="kb-warn">{literal(say(lang, "low_share"))}</p>']
+    if near:
+        parts.append(f'<p class="kb-label">{literal(say(lang, "nearest_facts"))}</p>' + fact_list(near, lang, shares=False))
+    return "".join([*parts, _note(say(lang, "low_hint")), _meta(turn, lang)])
 
 
 def _fact(source: Source, lang: str, shares: bool) -> str:

@@ -130,14 +130,15 @@ class Session:
         done = [(turn.question, turn.text) for turn in self.turns if turn.state in ("answered", "refused")]
         return done[-KEPT_HISTORY:]
 
+    def answered(self) -> list[tuple[int, Turn]]:
+        """(number from 1, turn) of the turns that were answered, newest first."""
+        return [(number, turn) for number, turn in enumerate(self.turns, start=1) if turn.answer is not None][::-1]
+
     def traced(self) -> list[tuple[int, Turn]]:
         """(number from 1, turn) of the answers whose attention can be shown, newest first; before the first question the examples."""
         if not self.turns:
             return self.recorded()
-        kept = [
-            (number, turn) for number, turn in enumerate(self.turns, start=1) if turn.answer is not None and turn.answer.trace is not None
-        ]
-        return kept[::-1]
+        return [(number, turn) for number, turn in self.answered() if turn.answer.trace is not None]
 
     def recorded(self) -> list[tuple[int, Turn]]:
         """The examples, numbered from -1 down."""

@@ -19,20 +19,22 @@ log = logging.getLogger("app")
 
 
 def stream(session: Session, host: ModelHost, sent: object, question: str | None, threshold: float) -> Iterator[tuple]:
-    """Yields (result, compare button, stop button). An empty box compares on the last question of the chat."""
+    """Yields (result, compare button, stop button, right answer). An empty box compares on the last question of the chat."""
     table.take_edits(session, sent)
     question = (question or "").strip() or (session.turns[-1].question if session.turns else "")
     lang = session.lang
     if not question or len(question) > MAX_QUESTION:
         count = f"{len(question):,}"
         text = say(lang, "long_question", count=count, limit=f"{MAX_QUESTION:,}") if question else say(lang, "empty_question")
-        yield notice(text), *buttons(False)
+        yield notice(text), *buttons(False), gr.skip()
         return
     session.comparison = comparison = Comparison(question)
-    yield comparison_html(comparison, lang), *buttons(True)
+    yield comparison_html(comparison, lang), *buttons(True), gr.Dropdown(visible=False)
     try:
         for _ in _run(session, host, comparison, threshold):
-            yield comparison_html(comparison, lang), gr.skip(), gr.skip()
+            # once, as soon as the nearest facts are known: the visitor may be choosing while the others answer
+            offered = _judges(session) if len(comparison.outcomes) == 1 else gr.skip()
+            yield comparison_html(comparison, lang), gr.skip(), gr.skip(), offered
             if comparison.state == "stopped":
                 break
     except KblamError as error:
@@ -41,7 +43,15 @@ def stream(session: Session, host: ModelHost, sent: object, question: str | None
         log.exception("The comparison failed")
         comparison.state, comparison.problem = "error", say(lang, "generic_error")
     if session.comparison is comparison:
-        yield comparison_html(comparison, lang), *buttons(False)
+        yield comparison_html(comparison, lang), *buttons(False), gr.skip()
+
+
+def judge(session: Session, right: object) -> str:
+    """Judge the last comparison's answers by what the visitor calls right; no system is asked again."""
+    if session.comparison is None:
+        return gr.skip()
+    session.comparison.judge_by(right)
+    return comparison_html(session.comparison, session.lang)
 
 
 def stop(session: Session) -> tuple:
@@ -60,8 +70,8 @@ def _run(session: Session, host: ModelHost, comparison: Comparison, threshold: f
         raise KblamError(host.reason or say(session.lang, "generic_error"))
     comparison.state = "running"
     yield
-    facts = session.draft.triples()
-    parts = compare(host.key, session.kb, facts, comparison.question, AskOptions(threshold=threshold))
+    comparison.facts = session.draft.triples()
+    parts = compare(host.key, session.kb, comparison.facts, comparison.question, AskOptions(threshold=threshold))
     try:
         session.kb = next(parts)
         for part in parts:
@@ -72,6 +82,11 @@ def _run(session: Session, host: ModelHost, comparison: Comparison, threshold: f
     finally:
         parts.close()
     comparison.state = "done"
+
+
+def _judges(session: Session) -> dict:
+    comparison = session.comparison
+    return gr.Dropdown(choices=comparison.choices(session.lang), value=comparison.judge, visible=True)
 
 
 def buttons(busy: bool) -> tuple:

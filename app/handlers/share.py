@@ -11,7 +11,8 @@ from app.handlers import table
 from app.handlers.chat import notice
 from app.keeping import is_sample
 from app.link import LEAST, MOST, Shared, make_link, plain_rows
-from app.session import MAX_QUESTION, Session, Turn
+from app.render import turn_title
+from app.session import MAX_QUESTION, Session
 from app.texts import say
 
 KINDS = {
@@ -19,18 +20,17 @@ KINDS = {
     "csv": (lambda turn, lang: answer_csv(turn), "text/csv"),
     "html": (answer_html, "text/html"),
 }
-SHOWN_QUESTION = 60
 
 
 def answers(session: Session) -> dict:
     """The answers to choose from, newest first and chosen."""
-    choices = [(_title(number, turn), number) for number, turn in _answered(session)]
+    choices = [(turn_title(number, turn), number) for number, turn in session.answered()]
     return gr.update(choices=choices, value=choices[0][1] if choices else None)
 
 
 def save(session: Session, number: int | None, kind: str) -> tuple:
     """(download, notice) for the answer `number`, the newest one when it is gone."""
-    known = _answered(session)
+    known = session.answered()
     if not known:
         return gr.skip(), notice(say(session.lang, "share_nothing"))
     number, turn = next((item for item in known if item[0] == number), known[0])
@@ -40,17 +40,17 @@ def save(session: Session, number: int | None, kind: str) -> tuple:
     return file, notice(say(session.lang, "share_no_attention")) if lost else ""
 
 
-def link(session: Session, sent: object, question: str | None, mode: str, threshold: float) -> tuple:
+def link(session: Session, sent: object, question: str | None, mode: str, threshold: float, model: str = "") -> tuple:
     """(link, notice): the question in the box, else the last one asked; a table too large for a link is left to a file."""
     table.take_edits(session, sent)
     question = (question or "").strip() or (session.turns[-1].question if session.turns else "")
     threshold = min(max(float(threshold), LEAST), MOST)
     common = (question[:MAX_QUESTION], mode, threshold)
     sample = session.sample if is_sample(session) else None
-    made = make_link(Shared(*common, sample=sample, rows=plain_rows(session.draft)))
+    made = make_link(Shared(*common, sample=sample, rows=plain_rows(session.draft), model=model))
     note = ""
     if made is None:
-        made = make_link(Shared(*common))
+        made = make_link(Shared(*common, model=model))
         note = notice(say(session.lang, "link_no_table"))
     if made is None:
         return gr.skip(), notice(say(session.lang, "link_too_long"))
@@ -65,12 +65,3 @@ def restore(session: Session, shared: Shared) -> None:
     elif shared.rows is not None:
         session.draft.replace(shared.rows)
     session.kept_version = session.draft.version
-
-
-def _answered(session: Session) -> list[tuple[int, Turn]]:
-    return [(number, turn) for number, turn in enumerate(session.turns, start=1) if turn.answer is not None][::-1]
-
-
-def _title(number: int, turn: Turn) -> str:
-    question = " ".join(turn.question.split())
-    return f"{number}. {question if len(question) <= SHOWN_QUESTION else question[: SHOWN_QUESTION - 1] + '…'}"

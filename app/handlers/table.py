@@ -18,7 +18,7 @@ from app.texts import plural, say
 from kblam_core import clean_rows, triples_to_csv
 
 COLUMNS = ("entity", "property", "value")
-LABELS = (*COLUMNS, "delete_row", "duplicate_row", "include_row", "include_all", "sort_by")
+LABELS = (*COLUMNS, "pick_row", "delete_row", "duplicate_row", "include_row", "include_all", "sort_by")
 SHOWN_PROBLEMS = 5
 MAX_EDITS = 1_000  # rows of one message from the browser; a page has far fewer
 

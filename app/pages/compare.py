@@ -1,4 +1,4 @@
-"""The compare tab: one question, five ways to answer it."""
+"""The compare tab: one question in five ways, and two answers of the chat."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from app.pages.pair import PairPage, pair_page
 from app.texts import static
 
 
@@ -16,7 +17,9 @@ class ComparePage:
     question: gr.Textbox
     start: gr.Button
     stop: gr.Button
+    judge: gr.Dropdown
     result: gr.HTML
+    pair: PairPage
 
 
 def compare_page() -> ComparePage:
@@ -34,5 +37,14 @@ def compare_page() -> ComparePage:
         )
         start = gr.Button(static("compare_start"), variant="primary", scale=1, min_width=90, elem_id="kb-compare-start")
         stop = gr.Button(static("stop"), variant="stop", scale=1, min_width=90, visible=False, elem_id="kb-compare-stop")
+    judge = gr.Dropdown(
+        choices=["cited"],
+        value="cited",
+        label=static("judged_by"),
+        info=static("judged_by_info"),
+        visible=False,
+        elem_id="kb-judge",
+    )
     result = gr.HTML("", elem_id="kb-compare-result")
-    return ComparePage(question, start, stop, result)
+    pair = pair_page()
+    return ComparePage(question, start, stop, judge, result, pair)

@@ -9,6 +9,7 @@ const typed = root.querySelector(".kb-what-if input");
 let data = {};
 let locked = null;
 let preview = null;
+let lacking = null; // a row picked in the table whose fact this answer keeps no attention for: {entity, property}
 let tokens = []; // the buttons, question first
 let rows = []; // the buttons of the facts
 let drawing = false; // moving a focused line in the list makes the browser tell of lost and new focus
@@ -68,7 +69,7 @@ function setBar(box, share) {
 function build() {
   const next = JSON.parse(JSON.stringify(props.value ?? {}));
   if (next.turn !== data.turn || String(next.answer) !== String(data.answer)) {
-    locked = preview = null;
+    locked = preview = lacking = null;
     typed.value = "";
   }
   data = next;
@@ -88,6 +89,11 @@ function build() {
   rows = data.facts.map(factButton);
   for (const group of [asked, said]) if (group.firstChild) for (const part of group.children) part.tabIndex = part === group.firstChild ? 0 : -1;
   draw();
+  if (window.kbWantedFact) {
+    const wanted = window.kbWantedFact;
+    delete window.kbWantedFact;
+    pickFact(wanted);
+  }
 }
 
 function draw() {
@@ -153,6 +159,8 @@ function say(token, fact) {
     const best = data.shares.reduce((top, row, i) => (row[fact] > data.shares[top][fact] ? i : top), 0);
     const [entity, property] = data.facts[fact].cells;
     text = fill(data.labels.fact_says, { fact: `${entity} · ${property}`, token: word(best), share: percent(data.shares[best][fact]) });
+  } else if (lacking) {
+    text = fill(data.labels.fact_not_kept, { fact: `${lacking.entity} · ${lacking.property}`, count: data.facts.length });
   } else if (token !== null) {
     const rest = data.shares[token][data.facts.length + 1];
     text = fill(data.labels.token_says, { token: word(token), share: percent(10000 - rest), rest: percent(rest) });
@@ -174,14 +182,15 @@ function subject() {
 
 function choose(choice) {
   const off = same(choice, locked);
+  lacking = null;
   locked = off ? null : choice;
   preview = off ? null : preview;
   draw();
 }
 
 function clear() {
-  if (!locked && !preview) return;
-  locked = preview = null;
+  if (!locked && !preview && !lacking) return;
+  locked = preview = lacking = null;
   draw();
 }
 
@@ -268,17 +277,32 @@ function bindMap() {
   if (plot?.on && !plot.kbBound) {
     plot.kbBound = true;
     plot.on("plotly_click", (event) => pickInMap(event.points?.[0]));
+    plot.on("plotly_hover", (event) => showInMap(event.points?.[0]));
+    plot.on("plotly_unhover", () => showInMap(null));
     plot.on("plotly_afterplot", syncMap);
     syncMap();
   }
 }
 
-function pickInMap(point) {
+// What a cell or bar of the map stands for, null for the other facts' row.
+function inMap(point) {
   const at = map();
-  if (!point || !at || !data.facts) return;
+  if (!point || !at || !data.facts) return null;
   const fact = point.data.type === "heatmap" ? data.facts.findIndex((one) => one.row === at.facts[point.y]) : -1;
-  if (fact >= 0) choose({ kind: "fact", i: fact });
-  else if (point.data.type === "bar") choose({ kind: "token", i: at.first + point.x });
+  if (fact >= 0) return { kind: "fact", i: fact };
+  return point.data.type === "bar" ? { kind: "token", i: at.first + point.x } : null;
+}
+
+function pickInMap(point) {
+  const choice = inMap(point);
+  if (choice) choose(choice);
+}
+
+function showInMap(point) {
+  const choice = inMap(point);
+  if (same(choice, preview) || (!choice && !preview)) return;
+  preview = choice;
+  draw();
 }
 
 const watcher = new MutationObserver(bindMap);
@@ -296,17 +320,40 @@ function syncTable() {
   }
 }
 
-document.addEventListener(
-  "click",
-  (event) => {
-    const line = event.target.closest?.("#kb-facts-table tbody th")?.parentElement;
-    const fact = line && data.facts ? data.facts.findIndex((one) => String(one.cells.slice(0, 2)) === String(cells(line).slice(0, 2))) : -1;
-    if (fact < 0) return;
-    choose({ kind: "fact", i: fact });
-    if (locked) document.querySelectorAll('#kb-tabs [role="tab"]')[1]?.click();
-  },
-  { signal },
-);
+// facts.js tells of the row that was picked, or that mouse or keyboard is on.
+const place = ({ entity, property }) => (data.facts ?? []).findIndex((one) => one.cells[0] === entity && one.cells[1] === property);
+const openTab = () => document.querySelectorAll('#kb-tabs [role="tab"]')[1]?.click();
+
+function pickFact(detail) {
+  const fact = place(detail);
+  if (fact >= 0) choose({ kind: "fact", i: fact });
+  else {
+    locked = preview = null;
+    lacking = detail;
+    draw();
+  }
+  if (locked || lacking) openTab();
+}
+
+function onTable(name, listener) {
+  document.addEventListener(name, listener, { signal });
+}
+onTable("kb-pick-fact", (event) => {
+  if (!data.facts || !root.isConnected) return; // facts.js opens this tab, and build() takes the wish up
+  event.preventDefault();
+  pickFact(event.detail);
+});
+onTable("kb-show-fact", (event) => {
+  const fact = place(event.detail);
+  if (fact < 0) return;
+  preview = { kind: "fact", i: fact };
+  draw();
+});
+onTable("kb-hide-fact", () => {
+  if (!isFact(preview)) return;
+  preview = null;
+  draw();
+});
 
 watch("value", build);
 build();

@@ -51,6 +51,7 @@ function makeLine(id) {
   line.dataset.id = id;
   const number = document.createElement("th");
   number.scope = "row";
+  number.append(tool("row-pick", ""));
   line.append(number);
   const first = document.createElement("td");
   const include = document.createElement("input");
@@ -103,8 +104,10 @@ function draw() {
     line.classList.toggle("kb-left-out", !included);
     const shown = pending.get(id)?.cells ?? cells;
     line.classList.toggle("kb-marked", mark !== "");
-    line.firstChild.textContent = number;
     line.firstChild.title = mark;
+    const pick = line.querySelector(".kb-row-pick");
+    pick.textContent = number;
+    pick.setAttribute("aria-label", `${labels.pick_row ?? ""} ${number}`);
     line.querySelectorAll("textarea").forEach((area, index) => {
       area.setAttribute("aria-label", `${labels[columns[index]] ?? columns[index]} ${number}`);
       const bad = wrong.includes(index);
@@ -143,7 +146,29 @@ body.addEventListener("change", (event) => {
 });
 all.addEventListener("change", () => op("include_all", { on: all.checked }));
 heads.forEach((head, column) => head.addEventListener("click", () => op("sort", { column })));
+// A row's number picks its fact for the explorer, which may not be there yet: it is made when its tab is opened first.
+function tellExplorer(name, line) {
+  const [entity, property] = cellsOf(line);
+  return document.dispatchEvent(new CustomEvent(name, { cancelable: true, detail: { entity, property } }));
+}
+
+function pickRow(line) {
+  const [entity, property] = cellsOf(line);
+  if (!entity.trim() && !property.trim()) return;
+  if (!tellExplorer("kb-pick-fact", line)) return; // taken
+  window.kbWantedFact = { entity, property };
+  document.querySelectorAll('#kb-tabs [role="tab"]')[1]?.click();
+}
+
+for (const [type, name] of [["pointerover", "kb-show-fact"], ["focusin", "kb-show-fact"], ["pointerout", "kb-hide-fact"], ["focusout", "kb-hide-fact"]]) {
+  body.addEventListener(type, (event) => {
+    const at = event.target.closest(".kb-row-pick");
+    if (at) tellExplorer(name, at.closest("tr"));
+  });
+}
 body.addEventListener("click", (event) => {
+  const pick = event.target.closest(".kb-row-pick");
+  if (pick) return pickRow(pick.closest("tr"));
   const copy = event.target.closest(".kb-duplicate");
   if (copy) return op("duplicate", { id: Number(copy.closest("tr").dataset.id) });
   const button = event.target.closest(".kb-delete");

@@ -28,6 +28,9 @@ def turn(session, host) -> Turn:
 def test_json_holds_texts_settings_facts_and_shares_that_add_up(turn):
     content = json.loads(answer_json(turn))
     assert content["question"] == QUESTION and NASTY in content["answer"]
+    turn.model = "smollm2-135m · mine"
+    content = json.loads(answer_json(turn))
+    assert content["model"] == "smollm2-135m · mine"
     assert content["settings"] == {"mode": "no-copy", "threshold": 0.35}
     assert content["facts"][0] == {"fact": 1, "entity": "Halden Workshop", "property": "director", "value": NASTY}
     assert content["sources"][0]["value"] == NASTY

@@ -23,6 +23,8 @@ def packed(content: object) -> str:
 def test_question_settings_and_table_come_back():
     shared = Shared("Wer? ${1} <b>", "paper", 0.35, rows=[["a", "b", "«c»"], ["d", "e", "f", False]])
     assert read_link(make_link(shared)) == shared
+    named = Shared("Who?", "kblam", 0.2, rows=[["a", "b", "c"]], model="smollm2-135m · mine")
+    assert read_link(make_link(named)) == named
     sample = Shared("Who?", "kblam", 0.2, sample="museum")
     assert read_link(make_link(sample)) == sample and len(make_link(sample)) < 200
 
@@ -53,6 +55,8 @@ def test_a_large_table_makes_a_link_without_it_and_says_so(session):
         {"v": 1, "q": "x" * 3_000, "m": "kblam", "t": 0.2},
         {"v": 1, "q": "", "m": "other", "t": 0.2},
         {"v": 1, "q": "", "m": ["kblam"], "t": 0.2},
+        {"v": 1, "q": "", "m": "kblam", "t": 0.2, "n": 3},
+        {"v": 1, "q": "", "m": "kblam", "t": 0.2, "n": "x" * 201},
         {"v": 1, "q": "", "m": "kblam", "t": 7},
         {"v": 1, "q": "", "m": "kblam", "t": float("nan")},
         {"v": 1, "q": "", "m": "kblam", "t": 0.2, "s": "none"},

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.render import bubble, literal, messages, percent
+from app.render import LOW_MASS, bubble, literal, messages, percent
 from app.session import Session, Turn
 from kblam_core import Answer, Source, Timing
 
@@ -94,6 +94,21 @@ def test_a_refusal_shows_the_nearest_facts_without_shares():
 
 def test_a_low_table_share_is_pointed_out():
     assert "check this answer" in Text(bubble(turn_with("answered", mass=0.001), "en")).text
+
+
+@pytest.mark.parametrize("sources", [(SOURCE,), ()])
+def test_a_low_table_share_is_a_state_with_reason_nearest_facts_and_what_to_do(sources):
+    low, usual = (bubble(turn_with("answered", sources=sources, mass=mass), "en") for mass in (LOW_MASS / 2, LOW_MASS))
+    shown = Text(low).text
+    assert "kb-turn kb-low" in low and "kb-badge-low" in low and "kb-low" not in usual
+    for piece in ("Words.", "Hardly from the table", "from memory", "Nearest facts", "Ingrid Solvang", "add the missing fact"):
+        assert piece in shown
+    assert "Fact used" not in shown and "83%" not in shown
+
+
+def test_only_an_answer_can_have_a_low_share():
+    for state in ("refused", "empty_table", "small_talk"):
+        assert "kb-low" not in bubble(turn_with(state, mass=0.0), "en")
 
 
 def test_an_answer_without_a_source_is_pointed_out():

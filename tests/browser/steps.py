@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 ANSWER_TIMEOUT = 120_000  # the first question may wait for the model to load
-FINAL = ".kb-answered, .kb-refused, .kb-empty, .kb-error, .kb-stopped"
+FINAL = ".kb-answered, .kb-low, .kb-refused, .kb-empty, .kb-error, .kb-stopped"
 
 
 @dataclass

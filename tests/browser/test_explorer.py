@@ -92,6 +92,43 @@ def test_a_cell_of_the_map_and_a_row_of_the_table_choose_their_fact(here):
     expect(here.page.locator("#kb-explorer")).to_be_visible()
 
 
+def test_a_row_is_picked_by_keyboard_and_one_without_attention_says_so(here):
+    here.tab(0)
+    pick = here.page.locator("#kb-facts-table .kb-row-pick")
+    row = here.row_of("Halden Workshop", "founder")
+    here.rows().nth(row).locator(".kb-row-pick").hover()  # previews: the tokens light up, nothing is locked
+    lit = "[...document.querySelectorAll('.kb-token')].some((one) => Number(one.style.getPropertyValue('--kb-lit')) > 0)"
+    here.page.wait_for_function(lit)
+    here.page.mouse.move(2, 2)
+    here.page.wait_for_function(f"!{lit}")
+    here.rows().nth(row).locator(".kb-row-pick").focus()
+    here.page.keyboard.press("Enter")
+    expect(here.page.locator(f"{LOCKED}.kb-pick")).to_contain_text("founder")
+    here.tab(0)
+    pick.last.focus()  # of another entity: not among the facts that the stand-in's trace keeps
+    here.page.keyboard.press("Enter")
+    expect(here.page.locator(".kb-live")).to_contain_text("not among the")
+    expect(here.page.locator(LOCKED)).to_have_count(0)
+    here.page.keyboard.press("Escape")
+    expect(here.page.locator(".kb-live")).to_contain_text("Pick a word")
+
+
+def test_a_row_picked_before_the_tab_was_opened_is_chosen_there(visit, quick_url):
+    here = visit(quick_url)
+    here.ask(DIRECTOR)
+    here.rows().nth(here.row_of("Halden Workshop", "founder")).locator(".kb-row-pick").click()
+    expect(here.page.locator(f"{LOCKED}.kb-pick")).to_contain_text("founder")
+
+
+def test_a_cell_of_the_map_previews_its_fact(here):
+    cells = here.page.locator("#kb-heatmap .heatmaplayer .hm").first.bounding_box()
+    here.page.mouse.move(cells["x"] + 20, cells["y"] + 15)
+    expect(here.page.locator(".kb-pick.kb-preview")).to_contain_text("Ingrid Solvang")
+    expect(here.page.locator(LOCKED)).to_have_count(0)
+    here.page.mouse.move(2, 2)
+    expect(here.page.locator(".kb-preview")).to_have_count(0)
+
+
 def test_the_keyboard_reaches_all_of_it(here):
     tokens(here).first.focus()
     here.page.keyboard.press("ArrowRight")

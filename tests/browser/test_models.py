@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
+from app.link import Shared, make_link
 from kblam_core import NotEnoughMemoryError
 from tests.app.fakes import FakeKblam
 from tests.serving import app_with
@@ -37,6 +39,25 @@ def test_another_model_answers_once_it_is_chosen(visit, url, fakes):
     here.choose("#kb-model", "second")
     here.ask(QUESTION)
     assert (len(fakes["first"].asked), len(fakes["second"].asked)) == (0, 1)
+
+
+def test_a_link_chooses_its_model_or_says_kindly_that_it_is_not_here(visit, url, fakes):
+    here = visit(url)
+    here.page.click("#kb-options button")
+    here.choose("#kb-model", "second")
+    here.page.locator("#kb-share button").first.click()
+    here.page.click("#kb-copy-link")
+    expect(here.page.locator("#kb-link input")).to_have_value(re.compile("#kblam="))
+    there = visit(here.page.locator("#kb-link input").input_value())
+    there.page.click("#kb-options button")
+    expect(there.page.locator("#kb-model input")).to_have_value("second")
+    asked = len(fakes["second"].asked)
+    there.ask(QUESTION)
+    assert len(fakes["second"].asked) == asked + 1
+    away = visit(url + "/" + make_link(Shared(QUESTION, "kblam", 0.2, sample="clinic", model="someone's")))
+    expect(away.page.locator("#kb-notice")).to_contain_text("made with the model someone's")
+    expect(away.page.locator("#kb-notice")).to_contain_text("stand-in")
+    expect(away.page.locator("#kb-question textarea")).to_have_value(QUESTION)
 
 
 def test_a_model_that_does_not_fit_says_so_and_the_others_go_on(visit, url):
