@@ -81,6 +81,8 @@ def hub_server() -> Iterator[HubServer]:
                 return self.answer(401, {"error": f"Access to model {repo} is restricted."}, X_Error_Code="GatedRepo")
             if match[3] not in (None, "main", state.sha(repo)):
                 return self.answer(404, {"error": "Revision not found"}, X_Error_Code="RevisionNotFound")
+            if kind == "tree" and match[4] and not any(name.startswith(f"{match[4]}/") for name in files):
+                return self.answer(404, {"error": "Entry not found"}, X_Error_Code="EntryNotFound")
             if kind == "tree":
                 rows = [{"type": "file", "path": name, "size": len(data), "oid": _oid(data)} for name, data in files.items()]
                 return self.answer(200, rows)
