@@ -15,7 +15,8 @@ from kblam_core.errors import UnsupportedModelError
 TOKENS = 4  # of a row
 TRIPLES = 2
 NEAR = 1e-4  # of the logits' spread, in float32
-NEAR_HALF = 0.15  # in a half-width or quantised model, where rounding differs between the two ways of computing
+NEAR_HALF = 0.15  # in a half-width or quantised model, where rounding differs between two ways of computing the same
+SAME_WAY = 0.03  # in such a model, of what is computed in one way
 
 
 @torch.no_grad()
@@ -43,7 +44,7 @@ def check_seam(model: torch.nn.Module, adapter: KblamAdapter) -> None:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UnsupportedModelError(f"{name} cannot be run with a KB branch: {reason}") from error
     exact = model.dtype == torch.float32 and not getattr(model, "is_quantized", False)
-    near = NEAR if exact else NEAR_HALF
+    near, same_way = (NEAR, NEAR) if exact else (NEAR_HALF, SAME_WAY)
     # Bits are asked for where the machine computes the same ones twice.
     if not torch.equal(off, base) and (_apart(off, base) >= near or (exact and _repeats(model, ids, off))):
         raise UnsupportedModelError(
@@ -55,9 +56,9 @@ def check_seam(model: torch.nn.Module, adapter: KblamAdapter) -> None:
     if torch.equal(on, off):
         raise UnsupportedModelError(f"{name} gives the same output with knowledge as without it.")
     # The rows differ in their last token only.
-    if any(_apart(one[:1, :-1], one[1:, :-1]) >= near for one in (base, on)):
+    if any(_apart(one[:1, :-1], one[1:, :-1]) >= same_way for one in (base, on)):
         raise UnsupportedModelError(f"{name} is not causal here: a later token changes what an earlier one reads.")
-    if _apart(own, on) >= near:
+    if _apart(own, on) >= same_way:
         raise UnsupportedModelError(f"{name} does something to its logits (a scale, a cap) that KBLaM's training does not know of.")
 
 
