@@ -64,13 +64,15 @@ def rectangular_attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     softcap: float | None = None,
+    s_aux: Tensor | None = None,
     knowledge: LayerKnowledge | None = None,
     **_: object,
 ) -> tuple[Tensor, Tensor]:
     """One float32 softmax over [KB columns | text columns]; without knowledge the same arithmetic as transformers' eager attention.
 
-    query (B, H, T, D), after rotary embedding; key, value (B, KV heads, S, D); attention_mask additive, (B, 1, T, >= S).
-    Returns the output (B, T, H, D), contiguous, and the weights (B, H, T, M + S), KB columns first.
+    query (B, H, T, D), after rotary embedding; key, value (B, KV heads, S, D); attention_mask additive, (B, 1, T, >= S); s_aux (H,): the
+    logit of each head's attention sink (GPT-OSS), one more column that takes its share of the softmax and is read by nobody.
+    Returns the output (B, T, H, D), contiguous, and the weights (B, H, T, M + S), KB columns first, without the sink.
     """
     dtype = query.dtype
     if query.device.type == "cpu" and dtype != torch.float32:
@@ -90,7 +92,12 @@ def rectangular_attention(
             kb_scores = softcap * torch.tanh(kb_scores / softcap)
         scores = torch.cat([kb_scores.float() + knowledge.bias, scores.float()], dim=-1)  # (B, H, T, M + S)
         value = torch.cat([knowledge.values.to(value.dtype), value], dim=-2)  # (B, H, M + S, D)
+    if s_aux is not None:
+        sink = s_aux.to(scores.dtype).view(1, -1, 1, 1).expand(*scores.shape[:-1], 1)
+        scores = torch.cat([scores, sink], dim=-1)  # (B, H, T, M + S + 1)
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
+    if s_aux is not None:
+        weights = weights[..., :-1]
     weights = torch.nn.functional.dropout(weights, p=dropout, training=module.training)
     output = torch.matmul(weights, value)  # (B, H, T, D)
     return output.transpose(1, 2).contiguous().to(dtype), weights

@@ -115,10 +115,32 @@ def read_config(name: str):
     try:
         return AutoConfig.from_pretrained(backbone.repo)
     except (OSError, ValueError) as error:
-        raise MissingWeightsError(
-            f"The configuration of '{backbone.name}' could not be loaded from {backbone.repo}. Check the network"
-            f"{' and the access (its licence, HF_TOKEN)' if backbone.gated else ''}, or pass a local folder that holds the model."
-        ) from error
+        raise MissingWeightsError(f"The configuration of '{backbone.name}' could not be loaded: {_why(backbone, error)}") from error
+
+
+def _why(backbone: Backbone, error: BaseException) -> str:
+    """What kept a model from being loaded and what to do about it, from what transformers raised and from what that was raised by."""
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    if Path(backbone.repo).is_dir():
+        return f"the folder {backbone.repo} does not hold a whole model (config.json, weights, tokenizer) that transformers can read."
+    page = f"https://huggingface.co/{backbone.repo}"
+    licence = f"it is gated. Accept its licence at {page} and set HF_TOKEN to a token of that account."
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    answers = [getattr(one.response, "status_code", None) for one in seen if isinstance(one, HfHubHTTPError)]
+    if any(isinstance(one, GatedRepoError) for one in seen):
+        return licence
+    if any(isinstance(one, RepositoryNotFoundError) for one in seen):
+        private = "or it is private. Check the spelling, or set HF_TOKEN."
+        return f"there is no folder and no repository '{backbone.repo}' on the Hugging Face Hub, {private}"
+    if 401 in answers or 403 in answers:
+        return f"the Hugging Face Hub refused access to {backbone.repo}. Accept its licence, if it has one, at {page} and set HF_TOKEN."
+    if backbone.gated:
+        return f"{licence} Check the network too, or pass a local folder that holds it."
+    return f"check the network and whether {page} holds a model that transformers can read, or pass a local folder that holds it."
 
 
 def _freeze(model: torch.nn.Module) -> torch.nn.Module:
@@ -136,10 +158,8 @@ def _load_from_hub(backbone: Backbone, options: dict[str, Any], earlier: str = "
     try:
         return _load(backbone.repo, options)
     except (OSError, ValueError) as error:
-        access = f" It is gated: accept its licence at https://huggingface.co/{backbone.repo} and set HF_TOKEN." if backbone.gated else ""
         raise MissingWeightsError(
-            f"The weights of '{backbone.name}' could not be loaded from the Hugging Face Hub ({backbone.repo}).{access} "
-            f"Check the network, or pass a local folder that holds them. {earlier}".strip()
+            f"The weights of '{backbone.name}' could not be loaded: {_why(backbone, error)} {earlier}".strip()
         ) from error
 
 

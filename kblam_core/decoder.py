@@ -23,6 +23,11 @@ def attention_modules(model: torch.nn.Module) -> list[torch.nn.Module]:
             f"{type(model).__name__} keeps its layers elsewhere than model.layers[i].self_attn; "
             "KBLaM needs a decoder that goes through transformers' attention interface."
         )
+    if any(hasattr(module, "kv_lora_rank") or hasattr(module, "kv_a_proj_with_mqa") for module in modules):
+        raise UnsupportedModelError(
+            f"{type(model).__name__} has multi-head latent attention (MLA): its keys are wider than its values and partly shared by all "
+            "heads, so that knowledge tokens of one head width cannot stand beside them. Choose a backbone without MLA."
+        )
     return modules
 
 
@@ -40,7 +45,9 @@ def output_logits(model: torch.nn.Module, hidden: Tensor) -> Tensor:
     Flat on purpose: a sliced (B, T, hidden) would make torch copy the output matrix once per row of the batch.
     """
     logits = model.get_output_embeddings()(hidden)
-    logits = logits / getattr(model.config, "logits_scaling", 1.0)
+    logits = logits / getattr(model.config, "logits_scaling", 1.0)  # Granite
+    scale = getattr(model.config, "logit_scale", None)  # Cohere
+    logits = logits if scale is None else logits * scale
     cap = getattr(model.config, "final_logit_softcapping", None)
     return cap * torch.tanh(logits / cap) if cap else logits
 

@@ -24,6 +24,7 @@ from kblam_core.memory import check_memory
 from kblam_core.precision import pick_dtype, quantization_config
 from kblam_core.ranking import rank, rank_many
 from kblam_core.remote_encoder import recorded_name
+from kblam_core.seam_check import check_seam
 from kblam_core.shape import ModelShape
 from kblam_core.small_talk import polite_reply
 from kblam_core.triples import Triple
@@ -87,7 +88,9 @@ class Kblam:
             check_memory(name, dtype=number_type, device=device, quantize=quantize)
         model, tokenizer = load_backbone(name, dtype=number_type, quantization=quantization, device=device)
         model = model if quantize else model.to(device)
-        return cls(model, tokenizer, load_encoder(encoder or trained.config.encoder, device=device), trained.to(device))
+        made = cls(model, tokenizer, load_encoder(encoder or trained.config.encoder, device=device), trained.to(device))
+        check_seam(made.backbone, made.adapter)
+        return made
 
     @property
     def backbone_name(self) -> str:

@@ -20,7 +20,7 @@ def info(
     batch_size: Annotated[int, typer.Option(min=1, help="Questions a step.")] = 16,
     accumulate: Annotated[int, typer.Option(min=1, help="Parts that a step is taken in.")] = 1,
     checkpointing: Annotated[bool, typer.Option("--checkpointing", help="Measure with activations computed twice.")] = False,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the attention stage.")] = 720,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the attention stage.")] = 500,
     tflops: Annotated[float, typer.Option(min=0.001, help="What the GPU keeps up, in TFLOP/s, for the hours.")] = SUSTAINED,
     measure: Annotated[bool, typer.Option("--measure", help="Also make a few real steps here with one --backbone.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the table to this Markdown file instead of stdout.")] = None,

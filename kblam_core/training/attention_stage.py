@@ -13,6 +13,7 @@ import torch
 
 from kblam_core.adapter import KblamAdapter
 from kblam_core.decoder import output_logits
+from kblam_core.training import files
 from kblam_core.training.batching import Batch, Batcher
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.losses import Counts, Losses, attention_losses
@@ -130,6 +131,8 @@ def train_attention(
         adapter.load_state_dict(saved["adapter"], strict=False)  # the earlier stages have files of their own
         optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["spent"]
+        if team.is_first:
+            files.trim_log(config.out / "metrics.jsonl", step)
     team.start_alike([parameter for group in groups for parameter in group["params"]])
     started = time.monotonic()
     left = team.as_first(deadline - started)
@@ -177,8 +180,5 @@ def draw(data: list[Prepared], config: TrainConfig, step: int) -> tuple[list[Pre
 
 
 def _save(path: Path, adapter: KblamAdapter, optimizer: torch.optim.Optimizer, step: int, spent: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
     trained = {name: tensor for name, tensor in adapter.state_dict().items() if not name.startswith(("prior.", "cross."))}
-    torch.save({"adapter": trained, "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, part)
-    part.replace(path)  # atomic: a kill in the middle leaves the earlier checkpoint
+    files.save({"adapter": trained, "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, path)

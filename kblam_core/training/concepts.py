@@ -89,6 +89,16 @@ class ConceptMaker:
             self._kinds.setdefault(one.kind, []).append(place)
         self._statements: dict[tuple[int, str], list[str]] = {}
 
+    def state(self) -> dict:
+        """All that changes from draw to draw, for `restore`."""
+        return {"random": self.random.getstate(), "values": self._values.state(), "statements": self._statements}
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` gave."""
+        self.random.setstate(state["random"])
+        self._values.restore(state["values"])
+        self._statements = state["statements"]
+
     def draw(self, *, answered: bool) -> tuple[str, list[str]]:
         """A question with "it" for the entity, and facts."""
         place = self.random.choices(range(len(self.concepts)), self._weights)[0]

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from torch import nn
 from kblam_core.cross_encoder import CrossEncoder
 from kblam_core.encoders import LocalEncoder
 from kblam_core.prior import readable, statement
+from kblam_core.training import files
 from kblam_core.training.catalogue import Domain, Property, generic_questions, load_catalogue, unrelated_messages
 from kblam_core.training.concepts import ConceptMaker
 from kblam_core.training.values import Values
@@ -27,6 +29,7 @@ from kblam_core.triples import Triple
 VALUES = 2  # different values shown with a property's name
 VALUE_LENGTH = 60  # characters of a value that matter here
 ABSENT = 0.25  # share of questions whose property is not among the facts
+CHECKPOINT_EVERY = 100  # steps
 CONCEPTS = 0.2  # share of questions about WordNet's words
 
 
@@ -56,6 +59,18 @@ class PairMaker:
         self._statements: dict[tuple[str, str, str], list[str]] = {}
         vectors = [encoder.encode([readable(one.names[0]) for one in domain.properties]) for domain in domains]
         self._near = {domain.name: one @ one.T for domain, one in zip(domains, vectors, strict=True)}
+
+    def state(self) -> dict:
+        """All that changes from draw to draw, for `restore`."""
+        own = {"random": self.random.getstate(), "values": self._values.state(), "statements": self._statements}
+        return own | {"concepts": self._concepts.state()}
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` gave."""
+        self._concepts.restore(state["concepts"])
+        self.random.setstate(state["random"])
+        self._values.restore(state["values"])
+        self._statements = state["statements"]
 
     def draw(self) -> Pairs:
         """One question with its facts."""
@@ -152,8 +167,13 @@ def train_cross(
     domains: list[Domain] | None = None,
     concepts: float = CONCEPTS,
     report: Callable[[int, float], None] = lambda step, loss: None,
+    checkpoint: Path | None = None,
 ) -> int:
-    """Train `cross` in place; `deadline` is a time.monotonic() value. Returns the number of steps made."""
+    """Train `cross` in place; `deadline` is a time.monotonic() value. Returns the number of steps made in all.
+
+    checkpoint: a file that is written every CHECKPOINT_EVERY steps, and taken up where it is there and was made with the same settings:
+    the run then goes on as it would have without the interruption.
+    """
     domains = domains or [domain for domain in load_catalogue() if not is_left_out(domain)]
     maker = PairMaker(domains, encoder, seed=seed, facts=facts, concepts=concepts)
     body = [*cross.layers.parameters(), *cross.part.parameters()]
@@ -162,8 +182,13 @@ def train_cross(
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [rate, 1e-3, 1e-2], total_steps=steps + 1, pct_start=0.1)
     cross.train()
-    step = 0
-    for step in range(1, steps + 1):
+    made_with = [seed, steps, batch_size, facts, rate, concepts, len(domains), encoder.name]
+    step = before = 0
+    if checkpoint is not None and checkpoint.exists():
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        if saved["made_with"] == made_with:
+            step = before = _take_up(saved, cross, optimizer, schedule, maker)
+    for step in range(before + 1, steps + 1):
         drawn = [maker.draw() for _ in range(batch_size)]
         questions = [one.question for one in drawn for _ in one.facts]
         scores = cross.read(encoder, questions, [fact for one in drawn for fact in one.facts], dtype=dtype)
@@ -175,8 +200,29 @@ def train_cross(
         nn.utils.clip_grad_norm_(cross.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        if checkpoint is not None and step % CHECKPOINT_EVERY == 0 and step < steps:
+            files.save({"made_with": made_with} | _state(step, cross, optimizer, schedule, maker), checkpoint)
         report(step, float(loss.detach()))
         if deadline is not None and time.monotonic() > deadline:
             break
     cross.eval()
     return step
+
+
+def _state(step: int, cross: CrossEncoder, optimizer, schedule, maker: PairMaker) -> dict:
+    """All that the next step depends on, random numbers (of the pairs and of dropout) included."""
+    random_states = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ())]
+    parts = {"cross": cross, "optimizer": optimizer, "schedule": schedule}
+    return {"step": step, "maker": maker.state(), "random": random_states} | {name: part.state_dict() for name, part in parts.items()}
+
+
+def _take_up(saved: dict, cross: CrossEncoder, optimizer, schedule, maker: PairMaker) -> int:
+    """Put back what _state gave; returns the step."""
+    for name, part in {"cross": cross, "optimizer": optimizer, "schedule": schedule}.items():
+        part.load_state_dict(saved[name])
+    maker.restore(saved["maker"])
+    own, *others = saved["random"]
+    torch.set_rng_state(own)
+    if others and len(others) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(others)
+    return saved["step"]

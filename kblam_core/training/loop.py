@@ -1,7 +1,7 @@
 """The training command: the cross-encoder, the question prior, then the attention; write an adapter with its card.
 
-Everything is a function of the seed. Each part leaves a file in the output folder (cross.pt, questions.pkl, prior.pt, checkpoint.pt,
-metrics.jsonl), so that a run that was killed goes on where it was.
+Everything is a function of the seed. Each part leaves a file in the output folder (cross.pt, and cross-checkpoint.pt until it is there,
+questions.pkl, prior.pt, checkpoint.pt, metrics.jsonl), so that a run that was killed goes on where it was.
 """
 
 import contextlib
@@ -23,6 +23,8 @@ from kblam_core.cross_encoder import CrossShape
 from kblam_core.encoders import LocalEncoder, SentenceEncoder, load_encoder
 from kblam_core.memory import check_memory
 from kblam_core.prior import QuestionPrior
+from kblam_core.seam_check import check_seam
+from kblam_core.training import files
 from kblam_core.training.attention_stage import train_attention
 from kblam_core.training.catalogue import Domain, catalogue_checksum, load_catalogue
 from kblam_core.training.config import TrainConfig
@@ -80,12 +82,12 @@ def train(config: TrainConfig, *, force: bool = False) -> Path:
 
     with _progress(shown=team.is_first) as progress:
         with team.first_alone():
-            files = config if team.is_first else replace(config, resume=True)  # the others read what the first one has made
-            cross_stage(files, adapter, encoder, progress, deadline=started + 60 * config.time_limit * CROSS_SHARE)
+            own = config if team.is_first else replace(config, resume=True)  # the others read what the first one has made
+            cross_stage(own, adapter, encoder, progress, deadline=started + 60 * config.time_limit * CROSS_SHARE)
             passed("cross-encoder")
             pool = VectorPool(encoder)
             known = [domain for domain in load_catalogue() if not is_left_out(domain)]
-            data = make_data(files, pool, _memory(config, encoder, known), progress)
+            data = make_data(own, pool, _memory(config, encoder, known), progress)
             passed("questions")
             if team.is_first:
                 deadline = started + 60 * config.time_limit * PRIOR_SHARE
@@ -153,6 +155,7 @@ def build(config: TrainConfig, encoder: SentenceEncoder, device: str) -> tuple[t
         adapter = starting_adapter(config.start_from, adapter)
     adapter.to(device)
     decoder.attach(model, adapter)
+    check_seam(model, adapter)
     return model, tokenizer, adapter
 
 
@@ -174,6 +177,9 @@ def cross_stage(config: TrainConfig, adapter: KblamAdapter, encoder, progress: P
         adapter.cross.load_state_dict(torch.load(path, weights_only=True))
         adapter.cross.eval()
         return
+    checkpoint = config.out / "cross-checkpoint.pt"
+    if not config.resume:
+        checkpoint.unlink(missing_ok=True)
     adapter.cross.start_from(encoder.upper_layers(adapter.cross.shape.below))
     task = progress.add_task("cross-encoder", total=config.cross_steps)
 
@@ -188,8 +194,10 @@ def cross_stage(config: TrainConfig, adapter: KblamAdapter, encoder, progress: P
         dtype=torch.bfloat16 if has_bfloat16() else None,
         deadline=deadline,
         report=report,
+        checkpoint=checkpoint,
     )
-    torch.save(adapter.cross.state_dict(), path)
+    files.save(adapter.cross.state_dict(), path)
+    checkpoint.unlink(missing_ok=True)
 
 
 def _memory(config: TrainConfig, encoder: SentenceEncoder, domains: Sequence[Domain]) -> WordingMemory | None:
@@ -269,7 +277,7 @@ def prior_stage(
             deadline=deadline,
             report=lambda step, loss: progress.update(task, completed=step, description=f"question prior  loss {loss:.3f}"),
         )
-        torch.save(prior.state_dict(), path)
+        files.save(prior.state_dict(), path)
     adapter.prior.load_state_dict(prior.state_dict())
     report = judge_prior(prior, data.checked)
     if data.own:

@@ -22,6 +22,17 @@ class Values:
         for faker in self._fakers:
             faker.seed_instance(seed)
 
+    def state(self) -> list:
+        """Where the random numbers are, for `restore`. The generators of Faker are shared by all Values of a process."""
+        return [self.random.getstate(), *(faker.random.getstate() for faker in self._fakers)]
+
+    def restore(self, state: list) -> None:
+        """Go on from what `state` gave."""
+        own, *fakers = state
+        self.random.setstate(own)
+        for faker, made in zip(self._fakers, fakers, strict=True):
+            faker.random.setstate(made)
+
     def draw(self, property_: Property) -> str:
         """A value of this property's kind."""
         if property_.kind == "choice" or (property_.values and self.random.random() < 0.5):

@@ -16,12 +16,14 @@ TOKEN = "hf_right"
 
 
 class HubServer:
-    """repos: files by repository; commits: how many were made; private: repositories shown to TOKEN only."""
+    """repos: files by repository; commits: how many were made; private: repositories shown to TOKEN only;
+    gated: repositories whose files are given to TOKEN only."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.repos: dict[str, dict[str, bytes]] = {}
         self.private: set[str] = set()
+        self.gated: set[str] = set()
         self.commits = 0
         self.fetched: list[str] = []
 
@@ -75,8 +77,12 @@ def hub_server() -> Iterator[HubServer]:
             if repo not in state.repos or not allowed:
                 return self.answer(404, {"error": "Repository not found"}, X_Error_Code="RepoNotFound")
             files, kind = state.repos[repo], match[2]
+            if kind == "resolve" and repo in state.gated and self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                return self.answer(401, {"error": f"Access to model {repo} is restricted."}, X_Error_Code="GatedRepo")
             if match[3] not in (None, "main", state.sha(repo)):
                 return self.answer(404, {"error": "Revision not found"}, X_Error_Code="RevisionNotFound")
+            if kind == "tree" and match[4] and not any(name.startswith(f"{match[4]}/") for name in files):
+                return self.answer(404, {"error": "Entry not found"}, X_Error_Code="EntryNotFound")
             if kind == "tree":
                 rows = [{"type": "file", "path": name, "size": len(data), "oid": _oid(data)} for name, data in files.items()]
                 return self.answer(200, rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ class Checkpoint:
     queries: list[Tensor]
     frequency: int = 3
     scale: int | None = None
+    sparse: bool = False
 
     @classmethod
     def random(cls, config, encoder_width: int, *, frequency: int, scale: int | None, seed: int = 5) -> Checkpoint:
@@ -41,6 +42,16 @@ class Checkpoint:
         queries = [draw(config.hidden_size, config.hidden_size) for _ in range(config.num_hidden_layers)]
         return cls(encoder, queries, frequency, scale)
 
+    def bfloat16(self) -> Checkpoint:
+        """The same with its tensors in bfloat16, as the official training saves them."""
+        encoder = {name: tensor.bfloat16() for name, tensor in self.encoder.items()}
+        return replace(self, encoder=encoder, queries=[tensor.bfloat16() for tensor in self.queries])
+
+    def float32(self) -> Checkpoint:
+        """The same numbers in float32."""
+        encoder = {name: tensor.float() for name, tensor in self.encoder.items()}
+        return replace(self, encoder=encoder, queries=[tensor.float() for tensor in self.queries])
+
     def write(self, folder: Path, *, layout: str) -> Path:
         """layout: "beside" (model NAME, encoder NAME_encoder), "sharded" (the model in two files), "bin", "separate" (heads in a file)."""
         config = {
@@ -48,7 +59,7 @@ class Checkpoint:
             "kb_scale_factor": self.scale,
             "sep_query_head": True,
             "top_k_kb": 100,
-            "dynamic_sparsify": False,
+            "dynamic_sparsify": self.sparse,
             "model_type": "",
         }
         model, encoder = folder / "stage1_step_100", folder / "stage1_step_100_encoder"

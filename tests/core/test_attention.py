@@ -63,7 +63,10 @@ def test_weights_sum_to_one_and_show_the_table_on_kb_layers_only(attached):
     out = model(ids, knowledge=knowledge_of(adapter), output_attentions=True)
     for layer, weights in enumerate(out.attentions):
         assert weights.shape == (1, HEADS, 7, 7 + (5 if layer in LAYERS else 0))
-        torch.testing.assert_close(weights.sum(-1), torch.ones(1, HEADS, 7))
+        if hasattr(model.model.layers[layer].self_attn, "sinks"):
+            assert (weights.sum(-1) < 0.999).any() and (weights.sum(-1) < 1.00001).all(), "the sink has its share"
+        else:
+            torch.testing.assert_close(weights.sum(-1), torch.ones(1, HEADS, 7))
         assert (weights >= 0).all()
     shares, mass = adapter.fact_shares(torch.stack([out.attentions[layer][..., :5] for layer in LAYERS]))
     torch.testing.assert_close(shares.sum(-1), torch.ones(1, 7))

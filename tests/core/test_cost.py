@@ -84,7 +84,17 @@ def test_info_prints_a_row_for_each_backbone(folder, tmp_path, capsys):
     assert [line.split("|")[2].strip() for line in shown.splitlines() if "smollm2-135m |" in line] == ["134.5 M"]
     assert shown.count("| ") > 20
     assert main(["info", "--backbone", folder, "--out", str(tmp_path / "cost.md")]) == 0
-    assert "adapter in training" in (tmp_path / "cost.md").read_text()
+    written = (tmp_path / "cost.md").read_text()
+    assert "adapter in training" in written
+    assert f"{CONFIG.steps} steps of {TrainConfig(out=tmp_path).batch_size} questions" in written, "as many as `train` makes by default"
+
+
+def test_the_record_is_what_the_command_prints_now(capsys):
+    assert main(["info", "--backbone", "smollm2-135m", "--backbone", "llama-3.2-1b"]) == 0
+    record = (Path(__file__).parents[2] / "assets" / "results" / "training_cost.md").read_text(encoding="utf-8")
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert len(rows) == 4 and all(row in record for row in rows)
+    assert f"{CONFIG.steps} steps of 16 questions" in record
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from kblam_core.cross_encoder import PAIRS_AT_ONCE, CrossEncoder, CrossShape
+from kblam_core.training import cross_stage
 from kblam_core.training.catalogue import load_catalogue
 from kblam_core.training.cross_stage import PairMaker, cross_loss, is_left_out, train_cross
 from tests.core.tiny import ENCODER_WIDTH, HashEncoder
@@ -132,3 +134,30 @@ def test_training_lowers_the_loss(dtype):
     )
     assert steps == len(losses) == 240
     assert sum(losses[-40:]) < 0.85 * sum(losses[:40])
+
+
+def test_a_resumed_run_goes_on_as_the_uninterrupted_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(cross_stage, "CHECKPOINT_EVERY", 3)
+    options = {"steps": 8, "batch_size": 4, "facts": 4, "domains": list(load_catalogue()[:2]), "checkpoint": tmp_path / "cross.pt"}
+
+    def train(stop: int | None = None, **changes) -> tuple[dict[int, float], CrossEncoder]:
+        losses: dict[int, float] = {}
+
+        def report(step: int, loss: float) -> None:
+            losses[step] = loss
+            if step == stop:
+                raise KeyboardInterrupt
+
+        made = cross(strong=False)
+        with contextlib.suppress(KeyboardInterrupt):
+            train_cross(made, TokenHashes(), report=report, **options | changes)
+        return losses, made
+
+    whole, expected = train(checkpoint=None)
+    first, _ = train(stop=5)
+    rest, made = train()
+    assert list(first) == [1, 2, 3, 4, 5] and list(rest) == [4, 5, 6, 7, 8], "it goes on after the checkpoint"
+    assert first | rest == pytest.approx(whole, abs=1e-5)
+    for name, tensor in expected.state_dict().items():
+        torch.testing.assert_close(made.state_dict()[name], tensor, atol=1e-6, rtol=0)
+    assert min(train(seed=1)[0]) == 1, "a checkpoint of another seed is not taken up"

@@ -14,9 +14,9 @@ from kblam_core.answer import MODES, Answer, AskOptions
 from kblam_core.decoding import decode_plain
 from kblam_core.errors import InputError, UnsupportedModelError
 from kblam_core.model import Kblam
-from kblam_core.prompt import REFUSAL, UNGROUNDED, Sentences, build_prompt, fact_sentence
+from kblam_core.prompt import REFUSAL, SYSTEM, UNGROUNDED, Sentences, build_prompt, chat_text, fact_sentence
 from kblam_core.triples import Triple
-from tests.core.tiny import HEADS, LAYERS, HashEncoder, tiny_adapter, tiny_model
+from tests.core.tiny import HEADS, LAYERS, HashEncoder, byte_tokenizer, tiny_adapter, tiny_model
 
 TABLE = [
     Triple("Halden Workshop", "head", "Ingrid Solberg"),
@@ -272,3 +272,34 @@ def test_the_shape_names_what_is_loaded(kblam):
     shape = kblam.shape
     assert (shape.layers, shape.heads) == (kblam.kb_layers, kblam.num_heads)
     assert shape.depth > max(shape.layers) and shape.encoder_width == kblam.encoder.width
+
+
+# -------------------------------------------------------------------------------------------------------------------- templates
+REFUSES_SYSTEM = (
+    "{% for message in messages %}{% if message['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>model\n{% endif %}"
+)
+
+
+def test_a_template_that_refuses_a_system_role_gets_its_text_in_the_first_message():
+    """Gemma's does."""
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = REFUSES_SYSTEM
+    question = "Who runs it?"
+    made = build_prompt(tokenizer, question)
+    text = tokenizer.decode(made.ids)
+    assert text == f"<|im_start|>user\n{SYSTEM}\n\n{question}<|im_end|>\n<|im_start|>model\n"
+    assert tokenizer.decode(made.ids[made.start : made.end]) == question
+    later = [{"role": "system", "content": "S"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    assert chat_text(tokenizer, later).count("<|im_start|>") == 3
+    kblam = Kblam(tiny_model("gemma2"), tokenizer, HashEncoder(), tiny_adapter())
+    kb = kblam.knowledge_base([Triple("Halden", "head", "Ingrid")])
+    assert kblam.ask(kb, "Who is the head of Halden?", options=AskOptions(max_new_tokens=2)).nearest
+
+
+def test_a_template_that_fails_without_a_system_role_is_an_error():
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = "{{ raise_exception('no') }}"
+    with pytest.raises(Exception, match="no"):
+        chat_text(tokenizer, [{"role": "user", "content": "a"}])

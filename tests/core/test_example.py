@@ -1,4 +1,4 @@
-"""The example of the library runs as it stands and prints what it promises."""
+"""The example of the library, as the README shows it, runs as it stands and prints what it promises."""
 
 from __future__ import annotations
 
@@ -9,11 +9,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_ten_lines_run():
-    example = ROOT / "examples" / "ten_lines.py"
-    lines = [line for line in example.read_text(encoding="utf-8").split('"""')[2].splitlines() if line]
-    assert len(lines) <= 10
-    command = [sys.executable, "-X", "utf8", "-m", "examples.ten_lines"]
+def readme_code() -> str:
+    """The README's Python block under "From Python, without the page"."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    after = text.split("From Python, without the page:", 1)[1]
+    return after.split("```python\n", 1)[1].split("```", 1)[0]
+
+
+def test_the_readme_shows_the_example_word_for_word():
+    example = (ROOT / "examples" / "ten_lines.py").read_text(encoding="utf-8")
+    assert readme_code().strip() == example.split('"""')[2].strip()
+    assert len([line for line in readme_code().splitlines() if line]) <= 10
+
+
+def test_the_readmes_ten_lines_run():
+    command = [sys.executable, "-X", "utf8", "-c", readme_code()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     first, second, third = done.stdout.splitlines()

@@ -86,6 +86,34 @@ def test_an_adapter_goes_to_the_hub_and_comes_back(hub, tmp_path):
     assert offline[1].startswith("MissingWeightsError") and "could not be asked" in offline[1]
 
 
+ASK = """
+import sys
+from kblam_core import model
+from kblam_core.cli import main
+from tests.core.tiny import HashEncoder, byte_tokenizer, tiny_model
+model.load_backbone = lambda *_, **__: (tiny_model(), byte_tokenizer())
+model.load_encoder = lambda *_, **__: HashEncoder()
+model.check_memory = lambda *_, **__: None
+kblam = model.Kblam.load(adapter=sys.argv[1], device="cpu", dtype="float32")
+print(kblam.adapter.config.card["note"], len(kblam.kb_layers))
+sys.exit(main(["ask", "--adapter", sys.argv[1], "--kb", sys.argv[2], "--max-new-tokens", "2", "Who is the head of Halden?"]))
+"""
+
+
+def test_an_adapter_is_asked_by_its_name_on_the_hub(hub, tmp_path):
+    adapter = tiny_adapter()
+    adapter.config.card["note"] = "from the hub"
+    folder = adapter.save(tmp_path / "adapter")
+    hub.repos["me/mine"] = {file.name: file.read_bytes() for file in folder.iterdir()}
+    table = tmp_path / "table.csv"
+    table.write_text("entity,property,value\nHalden,head,Ingrid\nLinden,head,Aksel\n")
+    done = program(hub, tmp_path / "home", ASK, "me/mine", table)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines()[0] == "from the hub 2"
+    assert len(done.stdout.splitlines()) > 1
+    assert sorted(hub.fetched) == ["adapter.json", "adapter.safetensors"]
+
+
 def test_without_the_right_to_write_it_is_said_in_words(hub, tmp_path):
     folder = tiny_adapter().save(tmp_path / "adapter")
     refused = program(hub, tmp_path / "home", PUSH, folder, "me/mine", "card", token="hf_wrong")

@@ -46,7 +46,7 @@ def agreement(model, adapter: KblamAdapter, checkpoint: Checkpoint, *, triples: 
     decoder.attach(model, adapter)
     ours = model(ids, knowledge=adapter.knowledge(keys, values)).logits[0]
     decoder.detach(model)
-    torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours, expected, atol=1e-4, rtol=0)
     assert (ours - base).abs().max() > 0.1, "the knowledge is felt"
 
 
@@ -80,6 +80,33 @@ def test_the_encoder_folder_may_be_named_and_options_stand_in_for_a_missing_conf
         import_official(encoder, tmp_path / "out", backbone=str(folder), encoder="hashes")
     adapter, notes = import_official(encoder, tmp_path / "out", backbone=str(folder), encoder="hashes", frequency=2, scale=50)
     assert "no kb_config" in notes[0]
+    agreement(model, adapter, checkpoint)
+
+
+@pytest.mark.parametrize("layout", ["beside", "separate"])
+def test_tensors_in_bfloat16_are_read_as_they_are(tiny, tmp_path, layout):
+    model, folder, checkpoint = tiny(scale=100)
+    narrow = checkpoint.bfloat16()
+    adapter, notes = import_official(
+        narrow.write(tmp_path / "official", layout=layout), tmp_path / "out", backbone=str(folder), encoder="hashes"
+    )
+    assert not notes
+    assert {tensor.dtype for tensor in adapter.state_dict().values()} == {torch.float32}
+    assert torch.equal(adapter.key_map.weight, narrow.encoder["projector_k.weight"].float())
+    agreement(model, KblamAdapter.load(tmp_path / "out"), narrow.float32())
+
+
+def test_a_checkpoint_that_read_the_strongest_facts_only_says_so(tiny, tmp_path, capsys):
+    model, folder, checkpoint = tiny(scale=100)
+    checkpoint.sparse = True
+    path = checkpoint.write(tmp_path / "official", layout="beside")
+    adapter, notes = import_official(path, tmp_path / "out", backbone=str(folder), encoder="hashes")
+    (note,) = notes
+    assert note == "It was set to read the 100 strongest facts in each layer; here all facts are read."
+    arguments = ["import-official", str(path), "--out", str(tmp_path / "again"), "--backbone", str(folder), "--encoder", "hashes"]
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr()
+    assert "the 100 strongest facts in each layer" in " ".join((shown.out + shown.err).split())
     agreement(model, adapter, checkpoint)
 
 

@@ -18,7 +18,7 @@ from kblam_core.training.team import Team
 from tests.core.tiny import tiny_adapter, tiny_model
 from tests.core.two_processes import questions, step_gradients, train
 
-NEAR = {"atol": 1e-5, "rtol": 1e-4}
+NEAR = {"atol": 1e-5, "rtol": 0.0}
 
 
 def assert_alike(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> None:

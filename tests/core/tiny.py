@@ -13,8 +13,10 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
+    CohereConfig,
     Gemma2Config,
     Gemma3TextConfig,
+    GptOssConfig,
     GraniteConfig,
     LlamaConfig,
     MistralConfig,
@@ -62,6 +64,15 @@ FAMILIES = {
     "granite": lambda: GraniteConfig(**COMMON, attention_multiplier=0.3, logits_scaling=2.0, residual_multiplier=0.7),
     "qwen3_moe": lambda: Qwen3MoeConfig(
         **COMMON, head_dim=HEAD_WIDTH, moe_intermediate_size=32, num_experts=4, num_experts_per_tok=2, norm_topk_prob=True
+    ),
+    "cohere": lambda: CohereConfig(**COMMON | {"initializer_range": 0.12}, logit_scale=0.5),
+    "gpt_oss": lambda: GptOssConfig(
+        **COMMON,
+        head_dim=HEAD_WIDTH,
+        sliding_window=64,
+        num_local_experts=4,
+        num_experts_per_tok=2,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
     ),
 }
 
