@@ -43,7 +43,9 @@ def stream(session: Session, host: ModelHost, sent: object, question: str | None
         log.exception("The comparison failed")
         comparison.state, comparison.problem = "error", say(lang, "generic_error")
     if session.comparison is comparison:
-        yield comparison_html(comparison, lang), *buttons(False), gr.skip()
+        # Offered again: of updates that reach a browser within one frame only the last one counts.
+        again = gr.Dropdown(choices=comparison.choices(lang), visible=True) if comparison.outcomes else gr.skip()
+        yield comparison_html(comparison, lang), *buttons(False), again
 
 
 def judge(session: Session, right: object) -> str:

@@ -58,6 +58,7 @@ def test_the_right_answer_can_be_chosen_and_all_are_judged_by_it(visit, quick_ur
     expect(judged).to_contain_text("should be refused")
     expect(cards.first).to_contain_text("should have refused")
     here.page.click("#kb-judge input")
+    here.page.keyboard.press("ControlOrMeta+a")
     here.page.keyboard.type("Laurel House")  # the list is searched by typing
     here.page.get_by_role("option", name="Laurel House · director").click()
     expect(judged).to_contain_text("Laurel House · director")
