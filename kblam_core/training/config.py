@@ -17,8 +17,8 @@ class TrainConfig:
     """out: folder of the adapter and its checkpoints. time_limit: minutes for everything. steps: of the attention stage.
 
     cross_steps: of the cross-encoder (0: train without one). remembered: width of the wording memory's vectors (0: without one).
-    questions: how many different questions are generated for the prior, and again for the attention. every, first: which layers get a
-    KB branch.
+    questions: how many different questions are generated for the attention, and twice as many for the prior. every, first: which layers
+    get a KB branch.
     attention_loss: weight of the supervision of KB attention (0 switches it off). prior_drop: share of batches trained without the
     question prior, so that attention also learns to retrieve by itself; 1 trains plain KBLaM. batch_size: questions of a step, in all
     processes together; accumulate: in how many parts a process takes its share of them, one after the other, to save memory.

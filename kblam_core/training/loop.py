@@ -41,7 +41,6 @@ from kblam_core.wording_memory import WordingMemory
 QUESTIONS_PER_TABLE = 24
 CROSS_SHARE, PRIOR_SHARE = 0.55, 0.75  # of the time limit, at most, until the cross-encoder and the question prior are done
 MAX_TABLE = 192  # triples in the largest generated table
-FAMILIAR = 0.2  # share of the prior's questions in any domain: what to make of a wording that was met before
 PRIOR_RATE = 2e-3
 OWN = {"prior": "own table", "before": "own table before"}  # in the card, and in what prior_stage reports
 CHECKED = 480  # questions kept aside to measure the prior
@@ -49,8 +48,8 @@ CHECKED = 480  # questions kept aside to measure the prior
 
 @dataclass
 class Data:
-    """Generated questions: for the prior (most of them of domains that neither cross-encoder nor memory have seen), for the attention (of
-    all domains), and kept aside on held-out entities to measure with."""
+    """Generated questions: for the prior (half of them of domains that neither cross-encoder nor memory have seen, half of all domains, to
+    learn what to make of a wording that was met before), for the attention (of all domains), and kept aside, on held-out entities."""
 
     prior: list[Prepared]
     attention: list[Prepared]
@@ -208,7 +207,7 @@ def make_data(config: TrainConfig, pool: VectorPool, memory: WordingMemory | Non
     """Generated questions with their sentence vectors. The memory must not hold the wordings that the prior is trained with."""
     cache = config.out / "questions.pkl"
     own = own_rows(config.kb) if config.kb else []
-    sizes = (config.questions, config.remembered)
+    sizes = (config.questions, 2 * config.questions, config.remembered)
     made_with = (config.seed, *sizes, config.encoder, catalogue_checksum(), *((own, config.kb_share) if own else ()))
     if config.resume and cache.exists():
         with cache.open("rb") as file:
@@ -216,9 +215,8 @@ def make_data(config: TrainConfig, pool: VectorPool, memory: WordingMemory | Non
         if known == made_with:
             pool.vectors = vectors
             return data
-    familiar = int(FAMILIAR * config.questions)
     left_out = tuple(domain for domain in load_catalogue() if is_left_out(domain))
-    task = progress.add_task("questions", total=2 * config.questions)
+    task = progress.add_task("questions", total=3 * config.questions)
     done = 0
 
     def make(generator: Generator, count: int) -> list[Prepared]:
@@ -236,8 +234,8 @@ def make_data(config: TrainConfig, pool: VectorPool, memory: WordingMemory | Non
         return made + (make(TableGenerator(own, seed, max_triples=MAX_TABLE), share) if share else [])
 
     data = Data(
-        prior=mixed(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.seed + 3, config.questions - familiar)
-        + make(Generator(config.seed + 6, max_triples=MAX_TABLE), familiar),
+        prior=mixed(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.seed + 3, config.questions)
+        + mixed(Generator(config.seed + 6, max_triples=MAX_TABLE), config.seed + 7, config.questions),
         attention=mixed(Generator(config.seed + 2, max_triples=MAX_TABLE), config.seed + 4, config.questions),
         checked=make(Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE), CHECKED),
         own=make(TableGenerator(own, config.seed + 5, max_triples=MAX_TABLE), CHECKED // 2) if own else [],
