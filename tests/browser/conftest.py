@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -57,9 +58,9 @@ def slow_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens the page at an address; afterwards fails for script errors and for requests to other machines."""
+@contextlib.contextmanager
+def watched_pages(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Yields what opens the page at an address; afterwards fails for script errors and for requests to other machines."""
     pages: list[Page] = []
     trouble: list[str] = []
 
@@ -88,3 +89,17 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
     for page in pages:
         page.context.close()
     assert not trouble
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Opens the page at an address."""
+    with watched_pages(browser) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def shared_visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """The same for a page that several tests of a file walk through."""
+    with watched_pages(browser) as open_page:
+        yield open_page

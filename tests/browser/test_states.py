@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import expect
@@ -114,6 +115,23 @@ def test_an_inner_error_is_a_plain_sentence(visit):
         expect(bubble).to_have_class("kb-turn kb-error")
         expect(bubble).to_contain_text("Something went wrong")
         assert "secret detail" not in here.page.content()  # gradio has a setting named "secret"
+
+
+class Forgetful(FakeKblam):
+    """Answers, though almost none of its attention goes to the table."""
+
+    def _answer(self, *parts):
+        return replace(super()._answer(*parts), kb_mass=0.005)
+
+
+def test_an_answer_that_hardly_looked_at_the_table_is_a_state_of_its_own(visit):
+    with app_with(Forgetful) as url:
+        bubble = visit(url).ask(QUESTION)
+        expect(bubble).to_have_class("kb-turn kb-low")
+        expect(bubble.locator(".kb-badge-low")).to_have_text("Hardly from the table")
+        expect(bubble).to_contain_text("check this answer")  # the reason
+        expect(bubble.locator(".kb-fact").first).to_contain_text("Halden Workshop")  # the nearest facts
+        expect(bubble).to_contain_text("add the missing fact")  # what to do
 
 
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "en-US"), ("dark", "ru-RU")])
