@@ -2,7 +2,6 @@
 
 EN = {
     # page
-    "title": "KBLaM Playground",
     "lead": "Edit a table of facts, ask about it, and see which facts the model's attention used. "
     "The facts are never pasted into the prompt.",
     "model_loading": "Loading the model ({seconds} s). You can edit the table and ask already; the answer comes when it is ready.",

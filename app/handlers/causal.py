@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from app.causal import Change, comparison, make_change
+from app.causal import Change, comparison, make_change, waiting
 from app.figures import difference_figure
 from app.host import Encoding, ModelHost, run
 from app.render import literal
@@ -29,7 +29,12 @@ def accept(session: Session, event: gr.EventData) -> tuple:
         session.change = make_change(turn, data["row"], value, session.lang)
     except KblamError as error:
         return _told(str(error), alert=True)
-    return _told(say(session.lang, "asking_again"))
+    return waiting(session.change, session.lang), gr.Accordion(visible=False), None
+
+
+def close(session: Session) -> tuple:
+    """Put the pair away as soon as a new question is on its way: it belongs to the answer before. Returns as `accept`."""
+    return ("", gr.Accordion(visible=False), None) if session.current() else (gr.skip(),) * 3
 
 
 def answer(session: Session, host: ModelHost) -> Iterator[tuple]:
@@ -53,6 +58,9 @@ def _ask(session: Session, host: ModelHost, change: Change) -> Iterator[tuple]:
     try:
         session.kb = next(pieces)  # the next question brings it back to the visitor's table
         for piece in pieces:
+            if session.current():  # a new question was asked meanwhile, and `close` has put the pair away
+                yield gr.skip(), gr.skip(), gr.skip()
+                return
             if isinstance(piece, Encoding):
                 yield _told(say(session.lang, "encoding", done=f"{piece.done:,}", total=f"{piece.total:,}"))
             elif isinstance(piece, Answer):

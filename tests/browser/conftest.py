@@ -60,7 +60,10 @@ def slow_url() -> Iterator[str]:
 
 @contextlib.contextmanager
 def watched_pages(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Yields what opens the page at an address; afterwards fails for script errors and for requests to other machines."""
+    """Yields what opens the page at an address; afterwards fails for script errors and for requests to other machines.
+
+    script: run in the new page before its own ones; other names go to the browser's context.
+    """
     pages: list[Page] = []
     trouble: list[str] = []
 
@@ -76,8 +79,9 @@ def watched_pages(browser: Browser) -> Iterator[Callable[..., Visit]]:
             lambda message: trouble.append(f"console: {message.text}") if message.type == "error" else None,
         )
 
-    def open_page(url: str, **context) -> Visit:
+    def open_page(url: str, *, script: str = "", **context) -> Visit:
         page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}).new_page()
+        page.add_init_script(script)
         watch(page, url)
         pages.append(page)
         page.goto(url)
