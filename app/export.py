@@ -74,7 +74,7 @@ def answer_html(turn: Turn, lang: str) -> str:
     for part in ("answer", "question") if answer.trace else ():
         figure = heatmap_figure(answer.trace.heatmap(rows=part, top_k=LAYER_FACTS), turn.facts, lang=lang)
         plot = figure.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False, "responsive": True})
-        parts.append(f'<div class="plot">{plot}</div>')
+        parts.append(f'<div class="plot"><div style="min-width: {figure.layout.meta["least_width"]}px">{plot}</div></div>')
         script = False
     parts.append(f'<p class="note">{html.escape(say(lang, "export_note"))}</p>')
     head = (

@@ -272,7 +272,11 @@ function syncMap() {
 const sizer = new ResizeObserver((all) => all.forEach((one) => one.contentRect.width && window.Plotly?.Plots.resize(one.target)));
 
 function bindMap() {
-  for (const figure of document.querySelectorAll("#kb-tabs .js-plotly-plot")) sizer.observe(figure);
+  for (const figure of document.querySelectorAll("#kb-tabs .js-plotly-plot")) {
+    const least = `${Number(figure.layout?.meta?.least_width) || 520}px`; // many words need room: the box scrolls
+    if (figure.style.minWidth !== least) figure.style.minWidth = least;
+    sizer.observe(figure);
+  }
   const plot = document.querySelector("#kb-heatmap .js-plotly-plot");
   if (plot?.on && !plot.kbBound) {
     plot.kbBound = true;

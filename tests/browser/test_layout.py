@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from kblam_core import Trace
 from tests.app.fakes import FakeKblam
 from tests.serving import app_with
 
@@ -26,6 +30,31 @@ new PerformanceObserver((list) => {
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
+
+
+SLANT = math.radians(60)  # of the words under the columns
+LONG = "Please tell me, if you can find it anywhere in the table that is shown on this page, who the present director of the well known Halden Workshop in Brevik is"
+BOXES = """(all) => all.map((one) => {
+  const { x, y, width, height } = one.getBoundingClientRect();
+  return { words: one.textContent, x, y, right: x + width, bottom: y + height, line: one.getBBox().height };
+})"""
+
+
+class Talkative(FakeKblam):
+    """Its answers have thirty tokens, and it keeps the attention on thirty facts."""
+
+    def _trace(self, question: str, text: str, kb, best: int) -> Trace:
+        asked, said = re.findall(r"\s*\S+", question), [f" {word}" for word in (text * 6).split()[:30]]
+        generator = np.random.default_rng(0)
+        weights = generator.random((len(self.kb_layers), self.num_heads, len(asked) + len(said), 32))
+        weights /= weights.sum(-1, keepdims=True)
+        return Trace(asked, said, self.kb_layers, self.num_heads, list(range(30)), weights.astype(np.float16), None)
+
+
+@pytest.fixture(scope="module")
+def talkative_url():
+    with app_with(Talkative) as url:
+        yield url
 
 
 @pytest.fixture
@@ -61,3 +90,35 @@ def test_nothing_jumps_in_a_round_of_question_answer_and_explorer(visit, loading
     shifts = page.evaluate("window.kbShifts")
     total = sum(value for value, _ in shifts)
     assert total < MOST_SHIFT, f"{total:.3f}\n" + "\n".join(f"{value:.3f} {words}" for value, words in shifts)
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_map_of_thirty_tokens_and_thirty_facts_can_be_read(visit, talkative_url, width):
+    here = visit(talkative_url, viewport={"width": width, "height": 900})
+    page = here.page
+    here.ask(LONG)
+    here.tab(1)
+    page.locator("#kb-heatmap .js-plotly-plot").wait_for()
+    page.locator("#kb-top-k input[type=number]").fill("30")
+    page.locator("#kb-top-k input[type=number]").press("Tab")
+    facts, words = page.locator("#kb-heatmap .ytick text"), page.locator("#kb-heatmap .xtick text")
+    expect(facts).to_have_count(31)  # and the other facts
+    for rows in (0, 1):
+        page.locator("#kb-rows label").nth(rows).click()
+        expect(words).to_have_count(30)
+        page.wait_for_timeout(500)  # Plotly fits the figure to its box
+        columns = words.evaluate_all(BOXES)
+        for left, right in zip(columns, columns[1:], strict=False):
+            apart = (right["right"] - left["right"]) * math.sin(SLANT)  # between two slanted lines of text
+            assert apart >= 0.8 * left["line"], f"{left['words']} and {right['words']} run into one another"
+        lines = facts.evaluate_all(BOXES)
+        for above, below in zip(lines, lines[1:], strict=False):
+            assert above["bottom"] <= below["y"] + 1, f"{above['words']} and {below['words']} overlap"
+        assert max(line["right"] for line in lines) <= columns[0]["right"]
+    assert all(box["words"].strip() for box in lines + columns)
+    box = page.locator("#kb-heatmap")
+    assert box.bounding_box()["x"] + box.bounding_box()["width"] <= width
+    shown, whole = box.evaluate("box => [box.clientWidth, box.scrollWidth]")
+    assert whole > shown or max(column["right"] for column in columns) < width  # what does not fit scrolls in its own box
+    box.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
+    assert 0 < words.last.bounding_box()["x"] < width
