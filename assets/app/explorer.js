@@ -268,8 +268,16 @@ function syncMap() {
   at.plot.querySelectorAll(".xtick text").forEach((text, i) => text.classList.toggle("kb-tick-on", token !== null && at.first + i === token));
 }
 
-// A figure drawn while its tab or box was folded does not know its width: Plotly fits it when it gets one.
-const sizer = new ResizeObserver((all) => all.forEach((one) => one.contentRect.width && window.Plotly?.Plots.resize(one.target)));
+// A figure drawn while its tab or box was folded does not know its width: Plotly fits it when it gets one. A box that scrolls is
+// reached by the keyboard.
+const sizer = new ResizeObserver((all) =>
+  all.forEach((one) => {
+    if (!one.contentRect.width) return;
+    window.Plotly?.Plots.resize(one.target);
+    const box = one.target.parentElement;
+    box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
+  }),
+);
 
 function bindMap() {
   for (const figure of document.querySelectorAll("#kb-tabs .js-plotly-plot")) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ MOST_SHIFT = 0.1  # cumulative; what browsers call good
 # Shifts within half a second of a visitor's click or key are marked hadRecentInput: they are what was asked for.
 OBSERVE = """
 window.kbShifts = [];
-addEventListener("click", (event) => window.kbShifts.push([0, `${Math.round(event.timeStamp)} ms: click on ${event.target.className}`]), true);
+const note = (event) => window.kbShifts.push([0, `${Math.round(event.timeStamp)} ms: click on ${event.target.className}`]);
+addEventListener("click", note, true);
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) {
     if (entry.hadRecentInput) continue;
@@ -33,7 +35,10 @@ new PerformanceObserver((list) => {
 
 
 SLANT = math.radians(60)  # of the words under the columns
-LONG = "Please tell me, if you can find it anywhere in the table that is shown on this page, who the present director of the well known Halden Workshop in Brevik is"
+LONG = (
+    "Please tell me, if you can find it anywhere in the table that is shown on this page, "
+    "who the present director of the well known Halden Workshop in Brevik is"
+)
 BOXES = """(all) => all.map((one) => {
   const { x, y, width, height } = one.getBoundingClientRect();
   return { words: one.textContent, x, y, right: x + width, bottom: y + height, line: one.getBBox().height };
@@ -108,17 +113,18 @@ def test_a_map_of_thirty_tokens_and_thirty_facts_can_be_read(visit, talkative_ur
         expect(words).to_have_count(30)
         page.wait_for_timeout(500)  # Plotly fits the figure to its box
         columns = words.evaluate_all(BOXES)
-        for left, right in zip(columns, columns[1:], strict=False):
+        for left, right in pairwise(columns):
             apart = (right["right"] - left["right"]) * math.sin(SLANT)  # between two slanted lines of text
             assert apart >= 0.8 * left["line"], f"{left['words']} and {right['words']} run into one another"
         lines = facts.evaluate_all(BOXES)
-        for above, below in zip(lines, lines[1:], strict=False):
+        for above, below in pairwise(lines):
             assert above["bottom"] <= below["y"] + 1, f"{above['words']} and {below['words']} overlap"
         assert max(line["right"] for line in lines) <= columns[0]["right"]
     assert all(box["words"].strip() for box in lines + columns)
     box = page.locator("#kb-heatmap")
     assert box.bounding_box()["x"] + box.bounding_box()["width"] <= width
-    shown, whole = box.evaluate("box => [box.clientWidth, box.scrollWidth]")
+    shown, whole, reached = box.evaluate("box => [box.clientWidth, box.scrollWidth, box.tabIndex]")
+    assert (reached == 0) == (whole > shown)  # by keyboard, too
     assert whole > shown or max(column["right"] for column in columns) < width  # what does not fit scrolls in its own box
     box.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
     assert 0 < words.last.bounding_box()["x"] < width
