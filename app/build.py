@@ -252,8 +252,8 @@ def _wire_start(blocks, session, facts, left, right, sharing, how, models) -> An
         shared, problem = None, ""
         try:
             shared = read_link(fragment)
-        except InputError as error:
-            problem = chat.notice(str(error))
+        except InputError:
+            problem = chat.notice(say(lang, "link_broken"))
         if shared:
             share.restore(session, shared)
             if shared.model in models.names:

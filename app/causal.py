@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from app.problems import Said, in_words
 from app.render import fact_list, is_low, literal, percent
 from app.session import Turn
 from app.texts import say
-from kblam_core import Answer, InputError, Triple, clean_rows
+from kblam_core import Answer, Triple, clean_rows
 
 SHOWN = 3
 BADGES = {"refused": ("refused", "refused"), "empty_table": ("empty", "empty_table"), "low": ("low", "low_badge")}  # state -> class, text
@@ -35,17 +36,17 @@ class Change:
 def make_change(turn: Turn, row: int, value: str | None, lang: str) -> Change:
     """The change for a visitor's wish. Raises InputError for a fact that is not there or a value that no cell may hold."""
     if turn.answer is None or not 0 <= row < len(turn.facts):
-        raise InputError(say(lang, "attention_no_map"))
+        raise Said(say(lang, "attention_no_map"))
     if value is None:
         return Change(turn, row)
     if not value.strip():
-        raise InputError(say(lang, "no_value"))
+        raise Said(say(lang, "no_value"))
     fact = turn.facts[row]
     table = clean_rows([(fact.entity, fact.property, value)])
     if not table.triples:
-        raise InputError(table.problems[0].message)
+        raise Said(in_words(lang, table.problems[0].message))
     if table.triples[0].value == fact.value:
-        raise InputError(say(lang, "same_value"))
+        raise Said(say(lang, "same_value"))
     return Change(turn, row, table.triples[0].value)
 
 

@@ -192,6 +192,13 @@ def _cells(shares: np.ndarray, words: list[str], names: list[str], first: int, t
     }
 
 
+def map_title(rows: str, layer: str, head: str, scale: str, lang: str) -> str:
+    """Whose tokens, which layer and head or which mean, and what the numbers are shares of."""
+    layer = say(lang, "mean_layers") if layer == "all" else say(lang, "one_layer", layer=layer)
+    head = say(lang, "mean_heads") if head == "all" else say(lang, "one_head", head=head)
+    return f"{say(lang, 'map_question' if rows == 'question' else 'map_answer')} · {layer}, {head} · {say(lang, f'scale_{scale}')}"
+
+
 def least_width(columns: int) -> int:
     """How wide a figure must be, in pixels, for the words under its columns to be told apart."""
     return max(LEAST_WIDTH, BESIDE + COLUMN_WIDTH * columns)

@@ -10,10 +10,11 @@ import gradio as gr
 from app.causal import Change, comparison, make_change, waiting
 from app.figures import difference_figure
 from app.host import Encoding, ModelHost, run
+from app.problems import Said, in_words
 from app.render import literal
 from app.session import Session
 from app.texts import say
-from kblam_core import Answer, InputError, KblamError
+from kblam_core import Answer, KblamError
 
 log = logging.getLogger("app")
 
@@ -24,11 +25,11 @@ def accept(session: Session, event: gr.EventData) -> tuple:
     turn = next((turn for number, turn in session.traced() if number == data.get("turn")), None)
     try:
         if turn is None or not isinstance(data.get("row"), int):
-            raise InputError(say(session.lang, "attention_no_map"))
+            raise Said(say(session.lang, "attention_no_map"))
         value = str(data.get("value", "")) if data.get("name") == "what_if" else None
         session.change = make_change(turn, data["row"], value, session.lang)
     except KblamError as error:
-        return _told(str(error), alert=True)
+        return _told(in_words(session.lang, error), alert=True)
     return waiting(session.change, session.lang), gr.Accordion(visible=False), None
 
 
@@ -46,7 +47,7 @@ def answer(session: Session, host: ModelHost) -> Iterator[tuple]:
     try:
         yield from _ask(session, host, change)
     except KblamError as error:
-        yield _told(str(error), alert=True)
+        yield _told(in_words(session.lang, error), alert=True)
     except Exception:
         log.exception("Asking again failed")
         yield _told(say(session.lang, "generic_error"), alert=True)

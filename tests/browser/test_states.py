@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 
@@ -162,6 +163,19 @@ def test_a_russian_browser_gets_russian_words(visit, slow_url):
     expect(here.page.locator("#kb-ask")).to_have_text("Спросить")
     expect(here.page.locator("#kb-facts-table thead")).to_contain_text("сущность")
     expect(here.ask(QUESTION)).to_contain_text("Использован факт")
+
+
+def test_a_russian_browser_gets_problems_in_russian(visit, slow_url, tmp_path):
+    here = visit(slow_url, locale="ru-RU")
+    here.page.click("#kb-ask")
+    expect(here.page.locator("#kb-notice")).to_have_text(re.compile("[А-я]"))
+    here.cell(0, 2).fill("")
+    here.cell(0, 2).blur()
+    expect(here.page.locator("#kb-problems")).to_contain_text("В строке 1 нет: значение")
+    expect(here.cell(0, 2)).to_have_attribute("title", re.compile("В строке 1 нет"))
+    (tmp_path / "prices.csv").write_text("price\n3\n", encoding="utf-8")
+    here.upload(tmp_path / "prices.csv")
+    expect(here.page.locator("#kb-problems")).to_contain_text("prices.csv: найдены столбцы price; нужны entity, property, value")
 
 
 def test_the_chat_can_be_used_with_the_keyboard_alone(here):
