@@ -96,12 +96,11 @@ def attention_page() -> AttentionPage:
                 choices=["answer", "question"],
                 value="answer",
                 label=static("rows"),
-                scale=2,
-                min_width=260,
+                min_width=275,
                 elem_id="kb-rows",
             )
-            top_k = gr.Slider(3, 50, value=TOP_K, step=1, label=static("top_k"), min_width=170, elem_id="kb-top-k")
-            same = gr.Checkbox(True, label=static("same_colours"), min_width=170, elem_id="kb-same")
+            top_k = gr.Slider(3, 50, value=TOP_K, step=1, label=static("top_k"), buttons=[], min_width=180, elem_id="kb-top-k")
+            same = gr.Checkbox(True, label=static("same_colours"), min_width=160, elem_id="kb-same")
         plot = gr.Plot(show_label=False, elem_id="kb-heatmap")
         gr.Button(static("save_png"), size="sm", elem_id="kb-save-png").click(None, js=SAVE_PNG, api_visibility="private")
         note = gr.HTML("", elem_id="kb-attention-note")

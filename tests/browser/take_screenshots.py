@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 
@@ -31,6 +32,18 @@ MISSING = "Who is the director of Linden House?"
 PRICES = "name,price,maker,delivery time\nOsprey Lamp,75 euros,Ida Brand,two days\nPlain Desk,310 euros,Olaf Berg,\n"
 
 
+def with_palette(picture: Image.Image) -> Image.Image:
+    """In 256 colours: the most frequent as they are, so that grounds stay even, and those that fit the rest, so that scales stay smooth."""
+    pixels = np.asarray(picture).reshape(-1, 3)
+    colours, places, counts = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)  # (N, 3), (pixels,), (N,)
+    fitting = picture.quantize(160, method=Image.Quantize.MAXCOVERAGE).getpalette()[: 3 * 160]
+    palette = np.concatenate([colours[np.argsort(-counts)[:96]], np.array(fitting, np.uint8).reshape(-1, 3)]).astype(int)  # (<= 256, 3)
+    nearest = np.square(colours[:, None].astype(int) - palette).sum(-1).argmin(1).astype(np.uint8)
+    small = Image.fromarray(nearest[places.reshape(-1)].reshape(picture.height, picture.width), "P")
+    small.putpalette(palette.astype(np.uint8).tobytes())
+    return small
+
+
 @dataclass
 class Camera:
     """One open page and the ending of its pictures' names."""
@@ -39,7 +52,7 @@ class Camera:
     screen: str
 
     def take(self, name: str, *, whole: bool = False) -> None:
-        """A picture of what is in the window, or of the whole page, in at most 256 colours: a page has few."""
+        """A picture of what is in the window, or of the whole page, in few colours."""
         page = self.visit.page
         page.mouse.move(0, 0)
         page.evaluate("document.activeElement?.blur()")
@@ -50,8 +63,7 @@ class Camera:
         file = (KEPT_FOLDER if name in KEPT else OTHER_FOLDER) / f"{name}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(file), full_page=whole)
-        shutil.copy(file, "/tmp/raw_" + file.name)
-        Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+        with_palette(Image.open(file).convert("RGB")).save(file, optimize=True)
         print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1000:.0f} kB", flush=True)
 
 
