@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-import time
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -37,8 +37,12 @@ new PerformanceObserver((list) => {
 SLANT = math.radians(60)  # of the words under the columns
 LONG = (
     "Please tell me, if you can find it anywhere in the table that is shown on this page, "
-    "who the present director of the well known Halden Workshop in Brevik is"
+    "who the present director of the old Halden Workshop in Brevik is"
 )
+FITTED = """() => {
+  const plot = document.querySelector("#kb-heatmap .js-plotly-plot");
+  return plot._fullLayout.width === plot.clientWidth && plot.clientWidth >= plot.layout.meta.least_width;
+}"""
 BOXES = """(all) => all.map((one) => {
   const { x, y, width, height } = one.getBoundingClientRect();
   return { words: one.textContent, x, y, right: x + width, bottom: y + height, line: one.getBBox().height };
@@ -63,22 +67,27 @@ def talkative_url():
 
 
 @pytest.fixture
-def loading_url():
-    """A model that is still loading when the page opens, and then writes slowly enough to be watched."""
+def loading():
+    """(address, event): a model that loads until the event is set, and then writes slowly enough to be watched."""
+    ready = threading.Event()
 
     def load():
-        time.sleep(4)
+        ready.wait(120)
         return FakeKblam(delay=0.15)
 
     with app_with(load) as url:
-        yield url
+        yield url, ready
+        ready.set()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_jumps_in_a_round_of_question_answer_and_explorer(visit, loading_url, width):
-    here = visit(loading_url, script=OBSERVE, viewport={"width": width, "height": 900})
+def test_nothing_jumps_in_a_round_of_question_answer_and_explorer(visit, loading, width):
+    url, ready = loading
+    here = visit(url, script=OBSERVE, viewport={"width": width, "height": 900})
     page = here.page
     expect(page.locator("#kb-banner")).to_contain_text("Loading the model")
+    ready.set()
+    expect(page.locator("#kb-banner")).not_to_contain_text("Loading")
     here.ask("Who is the director of Linden House?")
     here.ask("Who is the director of the Halden Workshop?")
     here.tab(1)
@@ -108,10 +117,11 @@ def test_a_map_of_thirty_tokens_and_thirty_facts_can_be_read(visit, talkative_ur
     page.locator("#kb-top-k input[type=number]").press("Tab")
     facts, words = page.locator("#kb-heatmap .ytick text"), page.locator("#kb-heatmap .xtick text")
     expect(facts).to_have_count(31)  # and the other facts
-    for rows in (0, 1):
+    for rows, whose in ((1, "question"), (0, "answer")):
         page.locator("#kb-rows label").nth(rows).click()
+        expect(page.locator("#kb-heatmap .gtitle")).to_contain_text(whose)
         expect(words).to_have_count(30)
-        page.wait_for_timeout(500)  # Plotly fits the figure to its box
+        page.wait_for_function(FITTED)
         columns = words.evaluate_all(BOXES)
         for left, right in pairwise(columns):
             apart = (right["right"] - left["right"]) * math.sin(SLANT)  # between two slanted lines of text
