@@ -21,7 +21,6 @@ from app.pages.facts import FactsPage, facts_page
 from app.pages.pair import PairPage
 from app.pages.share import SharePage, share_page
 from app.recorded import examples
-from app.render import literal
 from app.samples import SAMPLES
 from app.session import Session
 from app.texts import I18N, pick_language, say, static
@@ -41,7 +40,9 @@ def build_app(host: ModelHost, *others: ModelHost) -> gr.Blocks:
     models = Models([host, *others])
     with gr.Blocks(title="KBLaM Playground", analytics_enabled=False) as blocks:
         session = gr.State(Session())
-        header = gr.HTML("", elem_id="kb-header")
+        with gr.Column(elem_id="kb-header"):
+            gr.HTML("<h1>KBLaM Playground</h1>")
+            gr.Markdown(static("lead"))
         with gr.Row(elem_id="kb-columns"):
             with gr.Column(scale=5, min_width=340, elem_id="kb-left"):
                 left = chat_page(models.names)
@@ -65,11 +66,11 @@ def build_app(host: ModelHost, *others: ModelHost) -> gr.Blocks:
             event.then(latest_guide, session, guide, **NOW)
             event.then(pair.latest, session, pair_view(comparing.pair), **NOW)
 
-        _wire_chat(session, facts, left, follow, models)
+        _wire_chat(session, facts, left, comparison_view(right), follow, models)
         _wire_share(session, facts, left, sharing)
         _wire_compare(session, facts, left, comparing, models)
         _wire_attention(session, right, models)
-        follow(_wire_start(blocks, session, header, facts, left, right, sharing, how, models))
+        follow(_wire_start(blocks, session, facts, left, right, sharing, how, models))
         gr.api(api.make_ask(host), api_name="ask", api_visibility="public", **MODEL)
     blocks.queue(max_size=MAX_WAITING)
     return blocks
@@ -161,7 +162,7 @@ def _wire_import(session: gr.State, facts: FactsPage) -> None:
     page.cancel.click(importing.cancel, session, panel, **NOW)
 
 
-def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, follow: Callable, models: Models) -> None:
+def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, compared: list, follow: Callable, models: Models) -> None:
     opened = [left.chat, left.question, left.notice, left.ask, left.stop]
     given = [session, facts.table, left.question]
 
@@ -173,6 +174,7 @@ def _wire_chat(session: gr.State, facts: FactsPage, left: ChatPage, follow: Call
         return (result[0], gr.skip(), *result[2:])
 
     def then_answer(event) -> None:
+        event.then(causal.close, session, compared, **NOW)
         answered = event.then(
             stream,
             [session, left.mode, left.threshold],
@@ -240,7 +242,7 @@ def _wire_compare(session: gr.State, facts: FactsPage, left: ChatPage, page: Com
         choice.input(pair.show, [session, two.first, two.second], pair_view(two)[4:], trigger_mode="always_last", **NOW)
 
 
-def _wire_start(blocks, session, header, facts, left, right, sharing, how, models) -> Any:
+def _wire_start(blocks, session, facts, left, right, sharing, how, models) -> Any:
     """What happens when the page opens; returns the event."""
 
     def start(session: Session, kept: object, fragment: object, request: gr.Request) -> tuple:
@@ -250,8 +252,8 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
         shared, problem = None, ""
         try:
             shared = read_link(fragment)
-        except InputError as error:
-            problem = chat.notice(str(error))
+        except InputError:
+            problem = chat.notice(say(lang, "link_broken"))
         if shared:
             share.restore(session, shared)
             if shared.model in models.names:
@@ -261,10 +263,8 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
                 here = models.named(session.model).name
                 problem = chat.notice(say(lang, "link_other_model", name=shared.model, here=here))
         samples = [(say(lang, f"sample_{key}"), key) for key in SAMPLES]
-        title = f"<h1>{literal(say(lang, 'title'))}</h1><p>{literal(say(lang, 'lead'))}</p>"
         return (
             session,
-            title,
             *table.view(session),
             table.questions(session),
             gr.Dropdown(choices=samples, value=session.sample),
@@ -285,7 +285,7 @@ def _wire_start(blocks, session, header, facts, left, right, sharing, how, model
 
     # From the first edit on the browser's own draft is what a reload is to show, not the link's table.
     facts.kept.change(None, js="() => location.hash.startsWith('#kblam=') && history.replaceState(null, '', location.pathname)", **NOW)
-    outputs = [session, header, *table_view(facts), left.chips, facts.sample, left.chat]
+    outputs = [session, *table_view(facts), left.chips, facts.sample, left.chat]
     outputs += [left.mode, left.threshold, left.question, left.notice, right.rows, right.scale, how, left.model, left.banner, left.timer]
     # A link's content stands behind the "#", which only the browser sees.
     left.timer.tick(tick, session, [left.banner, left.timer], **NOW)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from app.problems import Said, in_words
 from app.render import fact_list, is_low, literal, percent
 from app.session import Turn
 from app.texts import say
-from kblam_core import Answer, InputError, Triple, clean_rows
+from kblam_core import Answer, Triple, clean_rows
 
 SHOWN = 3
 BADGES = {"refused": ("refused", "refused"), "empty_table": ("empty", "empty_table"), "low": ("low", "low_badge")}  # state -> class, text
@@ -35,17 +36,17 @@ class Change:
 def make_change(turn: Turn, row: int, value: str | None, lang: str) -> Change:
     """The change for a visitor's wish. Raises InputError for a fact that is not there or a value that no cell may hold."""
     if turn.answer is None or not 0 <= row < len(turn.facts):
-        raise InputError(say(lang, "attention_no_map"))
+        raise Said(say(lang, "attention_no_map"))
     if value is None:
         return Change(turn, row)
     if not value.strip():
-        raise InputError(say(lang, "no_value"))
+        raise Said(say(lang, "no_value"))
     fact = turn.facts[row]
     table = clean_rows([(fact.entity, fact.property, value)])
     if not table.triples:
-        raise InputError(table.problems[0].message)
+        raise Said(in_words(lang, table.problems[0].message))
     if table.triples[0].value == fact.value:
-        raise InputError(say(lang, "same_value"))
+        raise Said(say(lang, "same_value"))
     return Change(turn, row, table.triples[0].value)
 
 
@@ -61,17 +62,28 @@ def verdict(change: Change, after: Answer) -> str:
 
 def comparison(change: Change, after: Answer, lang: str) -> str:
     """Both answers side by side as HTML, with what the pair shows in a sentence."""
-    fact, gone = change.fact, change.value is None
-    told = f"{fact.entity} · {fact.property}"
-    title = say(lang, "without_fact", fact=told) if gone else say(lang, "with_value", fact=told, value=change.value)
-    left = answer_card(change.turn.answer, say(lang, "with_table"), fact.value, lang)
-    right = answer_card(after, title, change.value or fact.value, lang)
     key = verdict(change, after)
-    head = (
-        f'<p class="kb-asked">{literal(change.turn.question)}</p><p class="kb-verdict kb-{key}" role="status">{literal(say(lang, key))}</p>'
-    )
+    told = f'<p class="kb-verdict kb-{key}" role="status">{literal(say(lang, key))}</p>'
+    return _pair(change, told, answer_card(after, _title(change, lang), change.value or change.fact.value, lang), lang)
+
+
+def waiting(change: Change, lang: str) -> str:
+    """The pair while the question is asked again: the room is taken at once, so that nothing below moves when the answer comes."""
+    told = f'<p class="kb-verdict" role="status">{literal(say(lang, "asking_again"))}</p>'
+    card = f'<div class="kb-turn kb-card" aria-busy="true"><p class="kb-label">{literal(_title(change, lang))}</p></div>'
+    return _pair(change, told, card, lang)
+
+
+def _title(change: Change, lang: str) -> str:
+    told = f"{change.fact.entity} · {change.fact.property}"
+    return say(lang, "without_fact", fact=told) if change.value is None else say(lang, "with_value", fact=told, value=change.value)
+
+
+def _pair(change: Change, told: str, right: str, lang: str) -> str:
+    left = answer_card(change.turn.answer, say(lang, "with_table"), change.fact.value, lang)
     foot = f'<p class="kb-note">{literal(say(lang, "table_unchanged"))}</p>'
-    return f'<div class="kb-compare">{head}<div class="kb-pair">{left}{right}</div>{foot}</div>'
+    asked = f'<p class="kb-asked">{literal(change.turn.question)}</p>'
+    return f'<div class="kb-compare">{asked}{told}<div class="kb-pair">{left}{right}</div>{foot}</div>'
 
 
 def spans(text: str, value: str) -> list[tuple[int, int]]:

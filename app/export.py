@@ -6,8 +6,9 @@ import csv
 import html
 import io
 import json
+from dataclasses import replace
 
-from app.figures import heatmap_figure
+from app.figures import heatmap_figure, map_title
 from app.session import Turn
 from app.texts import say
 from kblam_core import Heatmap, Source, Trace
@@ -72,9 +73,10 @@ def answer_html(turn: Turn, lang: str) -> str:
     ]
     script: bool | str = True
     for part in ("answer", "question") if answer.trace else ():
-        figure = heatmap_figure(answer.trace.heatmap(rows=part, top_k=LAYER_FACTS), turn.facts, lang=lang)
+        heatmap = answer.trace.heatmap(rows=part, top_k=LAYER_FACTS)
+        figure = heatmap_figure(replace(heatmap, title=map_title(part, "all", "all", heatmap.scale, lang)), turn.facts, lang=lang)
         plot = figure.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False, "responsive": True})
-        parts.append(f'<div class="plot">{plot}</div>')
+        parts.append(f'<div class="plot"><div style="min-width: {figure.layout.meta["least_width"]}px">{plot}</div></div>')
         script = False
     parts.append(f'<p class="note">{html.escape(say(lang, "export_note"))}</p>')
     head = (

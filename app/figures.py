@@ -25,13 +25,17 @@ DIFFERENT = 8  # facts in the difference map
 ROW_HEIGHT = 36
 LABEL_WIDTH = 26
 TITLE_WIDTH = 84
+LEAST_WIDTH = 520  # of a figure, in pixels
+BESIDE = 280  # labels and colour bar, about
+COLUMN_WIDTH = 17  # below, the slanted words run into one another
 
 
 def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, rows: str = "answer", fixed: bool = False, lang: str = "en") -> go.Figure:
     """Words left to right, facts top to bottom (most attended first), the last row all other facts.
 
     heatmap.weights: (tokens, shown facts + 1), each row a word's shares. heatmap.kb_mass: (tokens,), drawn as bars above.
-    `facts` is the table that heatmap.facts indexes; it and `rows` go into layout.meta, by which the explorer knows a clicked cell.
+    `facts` is the table that heatmap.facts indexes; it and `rows` go into layout.meta, by which the explorer knows a clicked cell;
+    layout.meta.least_width is in pixels, what is narrower scrolls.
     fixed: the colours reach to heatmap.peak, the same for all layers and heads; else to the largest share of this map.
     """
     shares = np.asarray(heatmap.weights, dtype=np.float32).T  # (shown facts + 1, tokens)
@@ -80,7 +84,7 @@ def heatmap_figure(heatmap: Heatmap, facts: Sequence[Triple], *, rows: str = "an
             "pad": {"t": 24, "l": 8},
             "font": {"size": 13},
         },
-        meta={"rows": rows, "facts": [int(fact) for fact in heatmap.facts]},
+        meta={"rows": rows, "facts": [int(fact) for fact in heatmap.facts], "least_width": least_width(len(words))},
         height=height,
         margin={"l": 8, "r": 8, "t": 76, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
@@ -150,6 +154,7 @@ def difference_figure(
     labels = [f"{_short(entity)}<br>{_short(name)}" for entity, name in keys]
     figure.update_layout(
         title={"text": _wrap_title(say(lang, "difference_title")), "x": 0, "pad": {"l": 8}, "font": {"size": 13}},
+        meta={"least_width": least_width(len(words))},
         height=170 + ROW_HEIGHT * len(keys),
         margin={"l": 8, "r": 8, "t": 64, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
@@ -185,6 +190,18 @@ def _cells(shares: np.ndarray, words: list[str], names: list[str], first: int, t
         "xgap": 1,
         "ygap": 2,
     }
+
+
+def map_title(rows: str, layer: str, head: str, scale: str, lang: str) -> str:
+    """Whose tokens, which layer and head or which mean, and what the numbers are shares of."""
+    layer = say(lang, "mean_layers") if layer == "all" else say(lang, "one_layer", layer=layer)
+    head = say(lang, "mean_heads") if head == "all" else say(lang, "one_head", head=head)
+    return f"{say(lang, 'map_question' if rows == 'question' else 'map_answer')} · {layer}, {head} · {say(lang, f'scale_{scale}')}"
+
+
+def least_width(columns: int) -> int:
+    """How wide a figure must be, in pixels, for the words under its columns to be told apart."""
+    return max(LEAST_WIDTH, BESIDE + COLUMN_WIDTH * columns)
 
 
 def mean_mass(heatmap: Heatmap) -> float:

@@ -44,7 +44,7 @@ class ModelHost:
         self._lock = threading.Lock()
         self._done = threading.Event()
         self.state = "idle"
-        self.reason: str | None = None  # None with state "failed": not a KblamError, the log has it
+        self.error: KblamError | None = None  # None with state "failed": not a KblamError, the log has it
         self.started = time.monotonic()
 
     def start(self) -> None:
@@ -52,13 +52,18 @@ class ModelHost:
         with self._lock:
             if self.state in ("loading", "ready"):
                 return
-            self.state, self.reason = "loading", None
+            self.state, self.error = "loading", None
             self.started = time.monotonic()
             self._done.clear()
         if on_zero_gpu():  # the worker is forked from this process: the weights must be here first
             self._work()
         else:
             threading.Thread(target=self._work, name="load-model", daemon=True).start()
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed, in the library's words."""
+        return str(self.error) if self.error else None
 
     def wait(self, seconds: float) -> bool:
         """True as soon as loading has ended, well or badly; False after `seconds`."""
@@ -72,10 +77,10 @@ class ModelHost:
         try:
             model = self._load()
         except KblamError as error:
-            self.state, self.reason = "failed", str(error)
+            self.state, self.error = "failed", error
             log.warning("The model did not load: %s", error)
         except Exception:
-            self.state, self.reason = "failed", None
+            self.state, self.error = "failed", None
             log.exception("The model did not load")
         else:
             _MODELS[self.key] = model

@@ -22,7 +22,6 @@ MAX_UNPACKED = 200_000  # bytes
 MAX_ROWS = 1_000
 MAX_MODEL = 200  # characters of a model's name
 LEAST, MOST = 0.05, 0.95  # of the threshold's slider
-BROKEN = "This link could not be read; it may have been cut off. The page is open with your own table."
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def read_link(fragment: object) -> Shared | None:
     if not isinstance(fragment, str) or not fragment.startswith(PREFIX):
         return None
     if len(fragment) > MAX_LINK:
-        raise InputError(BROKEN)
+        raise InputError("This link could not be read; it may have been cut off.")
     text = fragment.removeprefix(PREFIX)
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -75,7 +74,7 @@ def read_link(fragment: object) -> Shared | None:
         content = json.loads(unpacker.decompress(packed, MAX_UNPACKED))  # what goes beyond the limit is cut, then no JSON
         return _checked(content)
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(BROKEN) from None
+        raise InputError("This link could not be read; it may have been cut off.") from None
 
 
 def _checked(content: dict) -> Shared:

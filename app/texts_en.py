@@ -2,7 +2,6 @@
 
 EN = {
     # page
-    "title": "KBLaM Playground",
     "lead": "Edit a table of facts, ask about it, and see which facts the model's attention used. "
     "The facts are never pasted into the prompt.",
     "model_loading": "Loading the model ({seconds} s). You can edit the table and ask already; the answer comes when it is ready.",
@@ -77,6 +76,7 @@ EN = {
     "link_copied": "Copied. The link holds the question, the settings and the table; nothing of it is stored on the server.",
     "link_no_table": "The table is too large for a link, so the link holds the question and the settings only. Export the table as a file.",
     "link_other_model": "This link was made with the model {name}, which is not offered here; questions are answered by {here}.",
+    "link_broken": "This link could not be read; it may have been cut off. The page is open with your own table.",
     "link_too_long": "The question is too long for a link. Shorten it.",
     "share_nothing": "Ask a question first: its answer can then be saved.",
     "share_no_attention": "The attention of this older answer is no longer kept. Ask again to save it.",

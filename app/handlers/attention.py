@@ -8,7 +8,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from app.explorer import explorer_value
-from app.figures import heatmap_figure, mean_mass
+from app.figures import heatmap_figure, map_title, mean_mass
 from app.overview import head_choices, layer_choices, overview_value, strongest
 from app.recorded import example_note
 from app.render import literal, percent
@@ -78,7 +78,7 @@ def draw(session: Session, number: int | None, *view) -> tuple:
         top_k=int(asked.top_k),
         scale=asked.scale if asked.scale in SCALES else "raw",
     )
-    heatmap = replace(heatmap, title=_map_title(asked.rows, layer, head, heatmap.scale, lang))
+    heatmap = replace(heatmap, title=map_title(asked.rows, layer, head, heatmap.scale, lang))
     figure = heatmap_figure(heatmap, turn.facts, rows=asked.rows, fixed=asked.same, lang=lang)
     return (
         gr.Dropdown(choices=layers, value=layer),
@@ -105,13 +105,6 @@ def _nothing(text: str) -> tuple:
 
 def _no_comparison() -> tuple:
     return "", gr.Accordion(visible=False), None
-
-
-def _map_title(rows: str, layer: str, head: str, scale: str, lang: str) -> str:
-    """Whose tokens, which layer and head or which mean, and what the numbers are shares of."""
-    layer = say(lang, "mean_layers") if layer == "all" else say(lang, "one_layer", layer=layer)
-    head = say(lang, "mean_heads") if head == "all" else say(lang, "one_head", head=head)
-    return f"{say(lang, 'map_question' if rows == 'question' else 'map_answer')} · {layer}, {head} · {say(lang, f'scale_{scale}')}"
 
 
 def _under(heatmap: Heatmap, lang: str) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from app.causal import Change, comparison, make_change
+from app.causal import Change, comparison, make_change, waiting
 from app.figures import difference_figure
 from app.host import Encoding, ModelHost, run
+from app.problems import Said, in_words
 from app.render import literal
 from app.session import Session
 from app.texts import say
-from kblam_core import Answer, InputError, KblamError
+from kblam_core import Answer, KblamError
 
 log = logging.getLogger("app")
 
@@ -24,12 +25,17 @@ def accept(session: Session, event: gr.EventData) -> tuple:
     turn = next((turn for number, turn in session.traced() if number == data.get("turn")), None)
     try:
         if turn is None or not isinstance(data.get("row"), int):
-            raise InputError(say(session.lang, "attention_no_map"))
+            raise Said(say(session.lang, "attention_no_map"))
         value = str(data.get("value", "")) if data.get("name") == "what_if" else None
         session.change = make_change(turn, data["row"], value, session.lang)
     except KblamError as error:
-        return _told(str(error), alert=True)
-    return _told(say(session.lang, "asking_again"))
+        return _told(in_words(session.lang, error), alert=True)
+    return waiting(session.change, session.lang), gr.Accordion(visible=False), None
+
+
+def close(session: Session) -> tuple:
+    """Put the pair away as soon as a new question is on its way: it belongs to the answer before. Returns as `accept`."""
+    return ("", gr.Accordion(visible=False), None) if session.current() else (gr.skip(),) * 3
 
 
 def answer(session: Session, host: ModelHost) -> Iterator[tuple]:
@@ -41,7 +47,7 @@ def answer(session: Session, host: ModelHost) -> Iterator[tuple]:
     try:
         yield from _ask(session, host, change)
     except KblamError as error:
-        yield _told(str(error), alert=True)
+        yield _told(in_words(session.lang, error), alert=True)
     except Exception:
         log.exception("Asking again failed")
         yield _told(say(session.lang, "generic_error"), alert=True)
@@ -53,6 +59,9 @@ def _ask(session: Session, host: ModelHost, change: Change) -> Iterator[tuple]:
     try:
         session.kb = next(pieces)  # the next question brings it back to the visitor's table
         for piece in pieces:
+            if session.current():  # a new question was asked meanwhile, and `close` has put the pair away
+                yield gr.skip(), gr.skip(), gr.skip()
+                return
             if isinstance(piece, Encoding):
                 yield _told(say(session.lang, "encoding", done=f"{piece.done:,}", total=f"{piece.total:,}"))
             elif isinstance(piece, Answer):

@@ -12,6 +12,7 @@ from app.guide import observe
 from app.handlers import table
 from app.host import Encoding, ModelHost, run, shape
 from app.models import Models
+from app.problems import in_words
 from app.recorded import example_note
 from app.render import example, literal, messages
 from app.session import MAX_QUESTION, Session, Turn
@@ -52,7 +53,7 @@ def stream(session: Session, host: ModelHost, mode: str, threshold: float) -> It
     try:
         yield from _answer(session, turn, host, mode, threshold)
     except KblamError as error:
-        session.fail(turn, str(error))
+        session.fail(turn, in_words(session.lang, error))
     except Exception:
         log.exception("Answering failed")
         session.fail(turn, say(session.lang, "generic_error"))
@@ -69,7 +70,7 @@ def _answer(session: Session, turn: Turn, host: ModelHost, mode: str, threshold:
         if not turn.open:
             return
     if host.state == "failed":
-        session.fail(turn, host.reason or say(session.lang, "generic_error"))
+        session.fail(turn, failure(session, host))
         return
     if turn.open:
         turn.state = "streaming"
@@ -162,13 +163,17 @@ def choose(session: Session, models: Models, name: str) -> tuple:
     return banner(session, host)
 
 
+def failure(session: Session, host: ModelHost) -> str:
+    """Why the model could not be loaded, for the visitor to read."""
+    return in_words(session.lang, host.error) if host.error else say(session.lang, "generic_error")
+
+
 def banner(session: Session, host: ModelHost) -> tuple:
     """(banner, timer): how far the model is. The timer rests once there is nothing more to wait for."""
     if host.state in ("idle", "loading"):
         text = say(session.lang, "model_loading", seconds=host.seconds_loading)
         return f'<p class="kb-banner kb-banner-loading" role="status">{literal(text)}</p>', gr.Timer(active=True)
     if host.state == "failed":
-        reason = host.reason or say(session.lang, "generic_error")
-        text = f"{say(session.lang, 'model_failed', reason=reason)} {say(session.lang, 'model_failed_hint')}"
+        text = f"{say(session.lang, 'model_failed', reason=failure(session, host))} {say(session.lang, 'model_failed_hint')}"
         return f'<p class="kb-banner kb-banner-failed" role="alert">{literal(text)}</p>', gr.Timer(active=False)
     return "", gr.Timer(active=False)

@@ -9,8 +9,9 @@ import gradio as gr
 
 from app.comparison import Comparison, Outcome, comparison_html
 from app.handlers import table
-from app.handlers.chat import notice
+from app.handlers.chat import failure, notice
 from app.host import Encoding, ModelHost, compare
+from app.problems import Said, in_words
 from app.session import MAX_QUESTION, Session
 from app.texts import say
 from kblam_core import AskOptions, KblamError
@@ -38,7 +39,7 @@ def stream(session: Session, host: ModelHost, sent: object, question: str | None
             if comparison.state == "stopped":
                 break
     except KblamError as error:
-        comparison.state, comparison.problem = "error", str(error)
+        comparison.state, comparison.problem = "error", in_words(lang, error)
     except Exception:
         log.exception("The comparison failed")
         comparison.state, comparison.problem = "error", say(lang, "generic_error")
@@ -69,7 +70,7 @@ def _run(session: Session, host: ModelHost, comparison: Comparison, threshold: f
     while not host.wait(0.5):
         yield
     if host.state == "failed":
-        raise KblamError(host.reason or say(session.lang, "generic_error"))
+        raise Said(failure(session, host))
     comparison.state = "running"
     yield
     comparison.facts = session.draft.triples()

@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from app.handlers.table import alert, changing, view
+from app.problems import Said, in_words
 from app.render import literal
 from app.session import Session
 from app.texts import plural, say
@@ -46,9 +47,9 @@ def import_file(session: Session, value: object, path: str | None) -> tuple:
             session.pending = Pending(file.name, _grid(data, file.name, error))
             return (*view(session), *opened(session))
         if not table.triples and not table.left_out:
-            raise InputError(say(lang, "import_nothing", name=file.name))
+            raise Said(say(lang, "import_nothing", name=file.name))
     except KblamError as error:
-        return (*view(session, message=alert(lang, "import_failed", [str(error)])), *closed())
+        return (*view(session, message=alert(lang, "import_failed", [in_words(lang, error)])), *closed())
     except Exception:
         log.exception("The import failed")
         return (*view(session, message=alert(lang, "import_failed", [say(lang, "generic_error")])), *closed())
@@ -80,10 +81,10 @@ def confirm(session: Session, sent: object, layout: str, header: bool, entity: o
     try:
         table = _facts(session, layout, header, entity, property, value)
         if not table.triples:
-            raise InputError(say(session.lang, "import_nothing", name=session.pending.name))
+            raise Said(say(session.lang, "import_nothing", name=session.pending.name))
     except InputError as error:
         kept = (gr.skip(),) * len(closed())
-        return (*view(session, message=alert(session.lang, "import_failed", [str(error)])), *kept)
+        return (*view(session, message=alert(session.lang, "import_failed", [in_words(session.lang, error)])), *kept)
     name, session.pending = session.pending.name, None
     return (*_take(session, table, name), *closed())
 
@@ -131,7 +132,7 @@ def _take(session: Session, table: Table, name: str) -> tuple:
     session.draft.replace([*rows, *((fact.entity, fact.property, fact.value, False) for fact in table.left_out)])
     facts = plural(lang, "fact", len(table.triples))
     key = "imported_partly" if table.problems else "imported"
-    return view(session, message=alert(lang, key, [problem.message for problem in table.problems], facts=facts, name=name))
+    return view(session, message=alert(lang, key, [in_words(lang, problem.message) for problem in table.problems], facts=facts, name=name))
 
 
 def _read(session: Session, header: bool) -> Grid:
@@ -166,7 +167,7 @@ def _result(session: Session, layout: str, header: bool, *places: object) -> str
     try:
         table = _facts(session, layout, header, *places)
     except InputError as error:
-        return f'<p class="kb-warn">{literal(str(error))}</p>'
+        return f'<p class="kb-warn">{literal(in_words(lang, error))}</p>'
     shown = [(fact.entity, fact.property, fact.value) for fact in table.triples[:SHOWN_FACTS]]
     parts = [say(lang, "import_gives", facts=plural(lang, "fact", len(table.triples)))]
     if table.problems:

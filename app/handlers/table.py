@@ -11,6 +11,7 @@ import gradio as gr
 
 from app.draft import MAX_ROWS
 from app.keeping import is_too_large, kept_rows, to_keep
+from app.problems import in_words
 from app.render import literal
 from app.samples import DEFAULT, SAMPLES
 from app.session import Session
@@ -69,7 +70,7 @@ def view(session: Session, *, focus: int | None = None, message: str = "") -> tu
     value = {
         "serial": session.views,
         "rows": [[row.id, number, list(row.cells), row.included] for number, row in visible],
-        "marks": {str(key): [mark.text, list(mark.columns)] for key, mark in draft.marks().items() if key in ids},
+        "marks": {str(key): [in_words(lang, mark.text), list(mark.columns)] for key, mark in draft.marks().items() if key in ids},
         "sorted": draft.sorted_by,
         "included": _included(session),
         "edits": {},
@@ -272,7 +273,7 @@ def _status(session: Session) -> str:
 
 def _problems(session: Session, message: str) -> str:
     head = message if message.startswith("<") else f"<p>{literal(message)}</p>" if message else ""
-    remarks = [] if "<ul>" in head else [problem.message for problem in session.draft.problems()]
+    remarks = [] if "<ul>" in head else [in_words(session.lang, problem.message) for problem in session.draft.problems()]
     return f'<div class="kb-problems" role="status">{head}{_list(remarks, session.lang)}</div>'
 
 

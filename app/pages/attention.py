@@ -71,7 +71,7 @@ def attention_page() -> AttentionPage:
                 value="all",
                 label=static("layer"),
                 filterable=False,
-                min_width=130,
+                min_width=110,
                 elem_id="kb-layer",
             )
             head = Choice(
@@ -79,27 +79,28 @@ def attention_page() -> AttentionPage:
                 value="all",
                 label=static("head"),
                 filterable=False,
-                min_width=130,
+                min_width=110,
                 elem_id="kb-head",
             )
-            rows = gr.Radio(
-                choices=["answer", "question"],
-                value="answer",
-                label=static("rows"),
-                min_width=230,
-                elem_id="kb-rows",
-            )
-        with gr.Row():
             scale = gr.Dropdown(
                 choices=["raw", "table", "row"],
                 value="raw",
                 label=static("scale"),
                 filterable=False,
-                min_width=250,
+                min_width=230,
+                scale=2,
                 elem_id="kb-scale",
             )
-            top_k = gr.Slider(3, 50, value=TOP_K, step=1, label=static("top_k"), min_width=180, elem_id="kb-top-k")
-            same = gr.Checkbox(True, label=static("same_colours"), min_width=180, elem_id="kb-same")
+        with gr.Row():
+            rows = gr.Radio(
+                choices=["answer", "question"],
+                value="answer",
+                label=static("rows"),
+                min_width=275,
+                elem_id="kb-rows",
+            )
+            top_k = gr.Slider(3, 50, value=TOP_K, step=1, label=static("top_k"), buttons=[], min_width=180, elem_id="kb-top-k")
+            same = gr.Checkbox(True, label=static("same_colours"), min_width=160, elem_id="kb-same")
         plot = gr.Plot(show_label=False, elem_id="kb-heatmap")
         gr.Button(static("save_png"), size="sm", elem_id="kb-save-png").click(None, js=SAVE_PNG, api_visibility="private")
         note = gr.HTML("", elem_id="kb-attention-note")

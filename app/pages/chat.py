@@ -34,19 +34,20 @@ class ChatPage:
 def chat_page(models: Sequence[str]) -> ChatPage:
     """Lay out the chat inside the current column. models: names of those to choose from, the default first."""
     banner = gr.HTML("", elem_id="kb-banner")
-    chat = gr.Chatbot(
-        label=static("chat"),
-        show_label=False,
-        elem_id="kb-chat",
-        height=520,
-        placeholder="",
-        latex_delimiters=[],
-        buttons=[],
-        feedback_options=None,
-        allow_file_downloads=False,
-        group_consecutive_messages=False,
-        allow_tags=False,
-    )
+    with gr.Column(elem_id="kb-chat-room"):  # keeps the place until the browser has fetched the part that draws the chat
+        chat = gr.Chatbot(
+            label=static("chat"),
+            show_label=False,
+            elem_id="kb-chat",
+            height=520,
+            placeholder="",
+            latex_delimiters=[],
+            buttons=[],
+            feedback_options=None,
+            allow_file_downloads=False,
+            group_consecutive_messages=False,
+            allow_tags=False,
+        )
     with gr.Row(elem_id="kb-ask-row"):
         question = gr.Textbox(
             label=static("question"),

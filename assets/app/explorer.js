@@ -268,11 +268,23 @@ function syncMap() {
   at.plot.querySelectorAll(".xtick text").forEach((text, i) => text.classList.toggle("kb-tick-on", token !== null && at.first + i === token));
 }
 
-// A figure drawn while its tab or box was folded does not know its width: Plotly fits it when it gets one.
-const sizer = new ResizeObserver((all) => all.forEach((one) => one.contentRect.width && window.Plotly?.Plots.resize(one.target)));
+// A figure drawn while its tab or box was folded does not know its width: Plotly fits it when it gets one. A box that scrolls is
+// reached by the keyboard.
+const sizer = new ResizeObserver((all) =>
+  all.forEach((one) => {
+    if (!one.contentRect.width) return;
+    window.Plotly?.Plots.resize(one.target);
+    const box = one.target.parentElement;
+    box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
+  }),
+);
 
 function bindMap() {
-  for (const figure of document.querySelectorAll("#kb-tabs .js-plotly-plot")) sizer.observe(figure);
+  for (const figure of document.querySelectorAll("#kb-tabs .js-plotly-plot")) {
+    const least = `${Number(figure.layout?.meta?.least_width) || 520}px`; // many words need room: the box scrolls
+    if (figure.style.minWidth !== least) figure.style.minWidth = least;
+    sizer.observe(figure);
+  }
   const plot = document.querySelector("#kb-heatmap .js-plotly-plot");
   if (plot?.on && !plot.kbBound) {
     plot.kbBound = true;

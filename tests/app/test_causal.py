@@ -69,6 +69,19 @@ def test_a_failing_model_is_told_in_words(session, host, model, turn):
     assert "Something went wrong" in text and "secret" not in text
 
 
+def test_the_first_answer_stands_there_while_the_second_is_asked_for(session, turn):
+    told, box, _ = causal.accept(session, Click(name="leave_out", turn=1, row=0))
+    assert "Asking again" in told and told.count("kb-card") == 2 and "<mark>Ingrid Solvang</mark>" in told and not box.visible
+
+
+def test_a_new_question_puts_the_pair_away_and_an_answer_that_comes_late_stays_away(session, host, turn):
+    causal.accept(session, Click(name="leave_out", turn=1, row=0))
+    assert causal.close(session)[0] != ""  # no question is on its way: the pair stays
+    chat.accept(session, {}, DIRECTOR)
+    assert causal.close(session)[0] == ""
+    assert not any(isinstance(told, str) for told, *_ in causal.answer(session, host))
+
+
 def test_without_any_other_fact_the_answer_is_gone(session, host):
     session.draft.replace(ROWS[:1])
     chat.accept(session, {}, DIRECTOR)

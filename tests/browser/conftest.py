@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -57,9 +58,12 @@ def slow_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens the page at an address; afterwards fails for script errors and for requests to other machines."""
+@contextlib.contextmanager
+def watched_pages(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Yields what opens the page at an address; afterwards fails for script errors and for requests to other machines.
+
+    script: run in the new page before its own ones; other names go to the browser's context.
+    """
     pages: list[Page] = []
     trouble: list[str] = []
 
@@ -75,8 +79,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
             lambda message: trouble.append(f"console: {message.text}") if message.type == "error" else None,
         )
 
-    def open_page(url: str, **context) -> Visit:
+    def open_page(url: str, *, script: str = "", **context) -> Visit:
         page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}).new_page()
+        page.add_init_script(script)
         watch(page, url)
         pages.append(page)
         page.goto(url)
@@ -88,3 +93,17 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
     for page in pages:
         page.context.close()
     assert not trouble
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Opens the page at an address."""
+    with watched_pages(browser) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def shared_visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """The same for a page that several tests of a file walk through."""
+    with watched_pages(browser) as open_page:
+        yield open_page

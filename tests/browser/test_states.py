@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import expect
@@ -116,6 +118,23 @@ def test_an_inner_error_is_a_plain_sentence(visit):
         assert "secret detail" not in here.page.content()  # gradio has a setting named "secret"
 
 
+class Forgetful(FakeKblam):
+    """Answers, though almost none of its attention goes to the table."""
+
+    def _answer(self, *parts):
+        return replace(super()._answer(*parts), kb_mass=0.005)
+
+
+def test_an_answer_that_hardly_looked_at_the_table_is_a_state_of_its_own(visit):
+    with app_with(Forgetful) as url:
+        bubble = visit(url).ask(QUESTION)
+        expect(bubble).to_have_class("kb-turn kb-low")
+        expect(bubble.locator(".kb-badge-low")).to_have_text("Hardly from the table")
+        expect(bubble).to_contain_text("check this answer")  # the reason
+        expect(bubble.locator(".kb-fact").first).to_contain_text("Halden Workshop")  # the nearest facts
+        expect(bubble).to_contain_text("add the missing fact")  # what to do
+
+
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "en-US"), ("dark", "ru-RU")])
 def test_at_390_pixels_the_chat_comes_first_and_nothing_sticks_out(visit, slow_url, scheme, locale):
     here = visit(slow_url, viewport={"width": 390, "height": 844}, color_scheme=scheme, locale=locale)
@@ -144,6 +163,19 @@ def test_a_russian_browser_gets_russian_words(visit, slow_url):
     expect(here.page.locator("#kb-ask")).to_have_text("Спросить")
     expect(here.page.locator("#kb-facts-table thead")).to_contain_text("сущность")
     expect(here.ask(QUESTION)).to_contain_text("Использован факт")
+
+
+def test_a_russian_browser_gets_problems_in_russian(visit, slow_url, tmp_path):
+    here = visit(slow_url, locale="ru-RU")
+    here.page.click("#kb-ask")
+    expect(here.page.locator("#kb-notice")).to_have_text(re.compile("[А-я]"))
+    here.cell(0, 2).fill("")
+    here.cell(0, 2).blur()
+    expect(here.page.locator("#kb-problems")).to_contain_text("В строке 1 нет: значение")
+    expect(here.cell(0, 2)).to_have_attribute("title", re.compile("В строке 1 нет"))
+    (tmp_path / "prices.csv").write_text("price\n3\n", encoding="utf-8")
+    here.upload(tmp_path / "prices.csv")
+    expect(here.page.locator("#kb-problems")).to_contain_text("prices.csv: найдены столбцы price; нужны entity, property, value")
 
 
 def test_the_chat_can_be_used_with_the_keyboard_alone(here):
