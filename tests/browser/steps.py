@@ -61,5 +61,6 @@ class Visit:
         return self.page.locator("#kb-heatmap .gtitle").text_content() or ""
 
     def choose(self, box: str, option: str) -> None:
+        expect(self.page.get_by_role("option")).to_have_count(0)  # the list chosen from before has closed
         self.page.click(f"{box} input")
         self.page.get_by_role("option", name=option, exact=True).click()
