@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the tables of assets/results/ (about an hour on two cores): bash tools/make_results.sh
+# Make the tables of assets/results/ (about an hour and a half on two cores): bash tools/make_results.sh
 # All questions of the three suites for the shipped mode; some of the same questions for every mode side by side; sizes; speed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
