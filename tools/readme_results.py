@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "assets" / "results"
 SUITES = {
     "fresh": "**fresh tables, natural wordings**",
     "unseen": "unseen tables and properties",
@@ -117,7 +118,8 @@ def sizes() -> str:
             beside = f"{quality(rag)[0]}, {rag['n_questions']} questions" if rag else "–"
             lines.append(row(f"{size:,}", str(report["n_questions"]), *quality(report), top, beside))
     title = "By size of the table (unseen tables, their questions and the harder wordings below):"
-    return "\n".join([title, "", *head(*names), *lines]) if lines else ""
+    chart = ["", "![Accuracy, refusal and time by the size of the table](assets/results/sizes.svg)"] * (RESULTS / "sizes.svg").exists()
+    return "\n".join([title, "", *head(*names), *lines, *chart]) if lines else ""
 
 
 def harder() -> str:
@@ -168,7 +170,7 @@ def kind(report: dict[str, Any], name: str) -> str:
 
 def load(name: str) -> dict[str, Any] | None:
     """A report, if it was made."""
-    path = ROOT / "assets" / "results" / f"{name}.json"
+    path = RESULTS / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
