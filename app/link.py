@@ -20,6 +20,7 @@ PREFIX = "#kblam="
 MAX_LINK = 6_000  # characters; longer addresses are cut by chats and mail programs
 MAX_UNPACKED = 200_000  # bytes
 MAX_ROWS = 1_000
+BROKEN = "This link could not be read; it may have been cut off."
 MAX_MODEL = 200  # characters of a model's name
 LEAST, MOST = 0.05, 0.95  # of the threshold's slider
 
@@ -66,7 +67,7 @@ def read_link(fragment: object) -> Shared | None:
     if not isinstance(fragment, str) or not fragment.startswith(PREFIX):
         return None
     if len(fragment) > MAX_LINK:
-        raise InputError("This link could not be read; it may have been cut off.")
+        raise InputError(BROKEN)
     text = fragment.removeprefix(PREFIX)
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -74,7 +75,7 @@ def read_link(fragment: object) -> Shared | None:
         content = json.loads(unpacker.decompress(packed, MAX_UNPACKED))  # what goes beyond the limit is cut, then no JSON
         return _checked(content)
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, RecursionError):
-        raise InputError("This link could not be read; it may have been cut off.") from None
+        raise InputError(BROKEN) from None
 
 
 def _checked(content: dict) -> Shared:

@@ -1,4 +1,4 @@
-"""Second stage of training: key and value maps, query heads, prior scales and the copy gate, with the frozen backbone in the loop."""
+"""Third stage of training: key and value maps, query heads, prior scales and the copy gate, with the frozen backbone in the loop."""
 
 import itertools
 import json

@@ -6,11 +6,10 @@ questions.pkl, prior.pt, checkpoint.pt, metrics.jsonl), so that a run that was k
 
 import contextlib
 import importlib.metadata
-import pickle
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,35 +25,20 @@ from kblam_core.prior import QuestionPrior
 from kblam_core.seam_check import check_seam
 from kblam_core.training import files
 from kblam_core.training.attention_stage import train_attention
-from kblam_core.training.catalogue import Domain, catalogue_checksum, load_catalogue
+from kblam_core.training.catalogue import Domain, load_catalogue
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.cross_stage import is_left_out, train_cross
-from kblam_core.training.generator import Generator
 from kblam_core.training.memory_stage import remember
-from kblam_core.training.own_table import TableGenerator, own_rows
-from kblam_core.training.prior_stage import Prepared, VectorPool, judge_prior, prepare, read_across, train_prior
+from kblam_core.training.prior_stage import VectorPool, judge_prior, read_across, train_prior
+from kblam_core.training.questions import Questions, make_questions
 from kblam_core.training.starting import SLOWER, starting_adapter
 from kblam_core.training.team import Team
 from kblam_core.training.tracking import Tracker
 from kblam_core.wording_memory import WordingMemory
 
-QUESTIONS_PER_TABLE = 24
 CROSS_SHARE, PRIOR_SHARE = 0.55, 0.75  # of the time limit, at most, until the cross-encoder and the question prior are done
-MAX_TABLE = 192  # triples in the largest generated table
 PRIOR_RATE = 2e-3
 OWN = {"prior": "own table", "before": "own table before"}  # in the card, and in what prior_stage reports
-CHECKED = 480  # questions kept aside to measure the prior
-
-
-@dataclass
-class Data:
-    """Generated questions: for the prior (half of them of domains that neither cross-encoder nor memory have seen, half of all domains, to
-    learn what to make of a wording that was met before), for the attention (of all domains), and kept aside, on held-out entities."""
-
-    prior: list[Prepared]
-    attention: list[Prepared]
-    checked: list[Prepared]
-    own: Sequence[Prepared] = ()  # kept aside, on the table of --kb; a default, for files written before it was there
 
 
 def train(config: TrainConfig, *, force: bool = False) -> Path:
@@ -86,7 +70,7 @@ def train(config: TrainConfig, *, force: bool = False) -> Path:
             passed("cross-encoder")
             pool = VectorPool(encoder)
             known = [domain for domain in load_catalogue() if not is_left_out(domain)]
-            data = make_data(own, pool, _memory(config, encoder, known), progress)
+            data = make_questions(own, pool, _memory(config, encoder, known), progress)
             passed("questions")
             if team.is_first:
                 deadline = started + 60 * config.time_limit * PRIOR_SHARE
@@ -203,52 +187,8 @@ def _memory(config: TrainConfig, encoder: SentenceEncoder, domains: Sequence[Dom
     return remember(encoder, domains, remembered=config.remembered) if config.remembered else None
 
 
-def make_data(config: TrainConfig, pool: VectorPool, memory: WordingMemory | None, progress: Progress) -> Data:
-    """Generated questions with their sentence vectors. The memory must not hold the wordings that the prior is trained with."""
-    cache = config.out / "questions.pkl"
-    own = own_rows(config.kb) if config.kb else []
-    sizes = (config.questions, 2 * config.questions, config.remembered)
-    made_with = (config.seed, *sizes, config.encoder, catalogue_checksum(), *((own, config.kb_share) if own else ()))
-    if config.resume and cache.exists():
-        with cache.open("rb") as file:
-            known, vectors, data = pickle.load(file)  # written below, by this command
-        if known == made_with:
-            pool.vectors = vectors
-            return data
-    left_out = tuple(domain for domain in load_catalogue() if is_left_out(domain))
-    task = progress.add_task("questions", total=3 * config.questions)
-    done = 0
-
-    def make(generator: Generator, count: int) -> list[Prepared]:
-        nonlocal done
-        made: list[Prepared] = []
-        while len(made) < count:
-            made += prepare(_draw(generator, min(1200, count - len(made))), pool, memory=memory)
-            progress.update(task, completed=done + len(made))
-        done += count
-        return made
-
-    def mixed(generator: Generator, seed: int, count: int) -> list[Prepared]:
-        share = round(config.kb_share * count) if own else 0
-        made = make(generator, count - share)
-        return made + (make(TableGenerator(own, seed, max_triples=MAX_TABLE), share) if share else [])
-
-    data = Data(
-        prior=mixed(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.seed + 3, config.questions)
-        + mixed(Generator(config.seed + 6, max_triples=MAX_TABLE), config.seed + 7, config.questions),
-        attention=mixed(Generator(config.seed + 2, max_triples=MAX_TABLE), config.seed + 4, config.questions),
-        checked=make(Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE), CHECKED),
-        own=make(TableGenerator(own, config.seed + 5, max_triples=MAX_TABLE), CHECKED // 2) if own else [],
-    )
-    part = cache.with_suffix(".part")
-    with part.open("wb") as file:
-        pickle.dump((made_with, pool.vectors, data), file)
-    part.replace(cache)
-    return data
-
-
 def prior_stage(
-    config: TrainConfig, adapter: KblamAdapter, data: Data, encoder, progress: Progress, *, deadline: float
+    config: TrainConfig, adapter: KblamAdapter, data: Questions, encoder, progress: Progress, *, deadline: float
 ) -> dict[str, float]:
     """Train the question prior, or take up the one in the output folder; returns how it does on held-out entities."""
     dtype = torch.bfloat16 if has_bfloat16() else None
@@ -299,13 +239,6 @@ def attention_stage(config, adapter, model, tokenizer, data, pool, progress: Pro
     if tracker:
         tracker.finish()
     return steps
-
-
-def _draw(generator: Generator, count: int) -> list:
-    samples = []
-    while len(samples) < count:
-        samples += generator.samples(QUESTIONS_PER_TABLE)
-    return samples[:count]
 
 
 def _fast(encoder):

@@ -14,7 +14,7 @@ import torch
 
 from kblam_core.cli import main
 from kblam_core.errors import InputError
-from kblam_core.training import loop
+from kblam_core.training import loop, questions
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.generator import Generator, Sample
 from kblam_core.training.own_table import TableGenerator, own_rows
@@ -146,7 +146,7 @@ def test_the_whole_command_adjusts_an_adapter_to_a_table(tmp_path, monkeypatch, 
     encoder = HashEncoder()
     monkeypatch.setattr(loop, "load_encoder", lambda name, device: encoder)
     monkeypatch.setattr(loop, "load_backbone", lambda name, dtype: (tiny_model().to(dtype), byte_tokenizer()))
-    monkeypatch.setattr(loop, "CHECKED", 24)
+    monkeypatch.setattr(questions, "CHECKED", 24)
     drawn: list[type] = []
     monkeypatch.setattr(Generator, "samples", _noting(Generator.samples, drawn))
     start = tiny_adapter(seed=7, encoder="hashes")
@@ -189,14 +189,14 @@ def _noting(samples, drawn: list[type]):
 
 
 def test_the_two_kinds_of_questions_are_mixed_by_share(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CHECKED", 8)
+    monkeypatch.setattr(questions, "CHECKED", 8)
     write_table(FACTS, tmp_path / "my.csv")
     pool = loop.VectorPool(HashEncoder())
     config = TrainConfig(out=tmp_path, questions=40, kb=tmp_path / "my.csv", kb_share=0.25)
     with loop._progress(shown=False) as progress:
-        data = loop.make_data(config, pool, None, progress)
+        data = questions.make_questions(config, pool, None, progress)
         assert [len(part) for part in (data.prior, data.attention, data.checked, data.own)] == [80, 40, 8, 4]
         for part, share in ((data.prior, 20), (data.attention, 10)):
             assert sum(set(item.sample.triples) <= set(FACTS) for item in part) == share
-        again = loop.make_data(config, loop.VectorPool(HashEncoder()), None, progress)
+        again = questions.make_questions(config, loop.VectorPool(HashEncoder()), None, progress)
         assert all(np.array_equal(one.lexical, two.lexical) for one, two in zip(data.own, again.own, strict=True))
