@@ -33,8 +33,8 @@ def stream(session: Session, host: ModelHost, sent: object, question: str | None
     yield comparison_html(comparison, lang), *buttons(True), gr.Dropdown(visible=False)
     try:
         for _ in _run(session, host, comparison, threshold):
-            # once, as soon as the nearest facts are known: the visitor may be choosing while the others answer
-            offered = _judges(session) if len(comparison.outcomes) == 1 else gr.skip()
+            # As soon as the nearest facts are known: the visitor may be choosing while the others answer.
+            offered = _offer(comparison, lang, value=comparison.judge) if len(comparison.outcomes) == 1 else gr.skip()
             yield comparison_html(comparison, lang), gr.skip(), gr.skip(), offered
             if comparison.state == "stopped":
                 break
@@ -44,8 +44,8 @@ def stream(session: Session, host: ModelHost, sent: object, question: str | None
         log.exception("The comparison failed")
         comparison.state, comparison.problem = "error", say(lang, "generic_error")
     if session.comparison is comparison:
-        # Offered again: of updates that reach a browser within one frame only the last one counts.
-        again = gr.Dropdown(choices=comparison.choices(lang), visible=True) if comparison.outcomes else gr.skip()
+        # Offered again, whatever was chosen: of updates that reach a browser within one frame only the last one counts.
+        again = _offer(comparison, lang) if comparison.outcomes else gr.skip()
         yield comparison_html(comparison, lang), *buttons(False), again
 
 
@@ -87,9 +87,9 @@ def _run(session: Session, host: ModelHost, comparison: Comparison, threshold: f
     comparison.state = "done"
 
 
-def _judges(session: Session) -> dict:
-    comparison = session.comparison
-    return gr.Dropdown(choices=comparison.choices(session.lang), value=comparison.judge, visible=True)
+def _offer(comparison: Comparison, lang: str, **chosen: object) -> gr.Dropdown:
+    """The list of what the answers may be judged by."""
+    return gr.Dropdown(choices=comparison.choices(lang), visible=True, **chosen)
 
 
 def buttons(busy: bool) -> tuple:
