@@ -2,8 +2,8 @@
 asks who runs that.
 
 Only a question that points back (a pronoun, "and ...", "what about ...") is completed: one that names no entity of the table with the
-entity of the latest turn that named one; one that is nothing but a name with the question of the latest turn. Everything else is asked
-as it stands, so that a refusal stays one.
+entity of the latest turn that named one; one that is nothing but a name with the property that the latest answer gave, or else with the
+question of the latest turn. Everything else is asked as it stands, so that a refusal stays one.
 """
 
 import re
@@ -65,14 +65,38 @@ def _bare_name(kb: KnowledgeBase, question: str) -> str | None:
 
 
 def _asked_of(kb: KnowledgeBase, name: str, history: Sequence[tuple[str, str]]) -> str | None:
-    """The latest question that named an entity, now about `name`."""
+    """The latest question, now about `name`: for the property that was answered if `name` has it, else in the words of the question."""
+    if property_ := _answered(kb, name, history[-1][1]):
+        return f"What is the {property_} of {name}?"
     for asked, _ in reversed(history):
         coverage = kb.coverage(asked)
         if coverage.max() >= NAMED:
             entity = kb.triples[int(np.argmax(coverage))].entity
             text, taken = Alignment(asked, [entity]).residual(entity)
             return _MENTION.sub(lambda _: name, text, count=1) if taken.any() else None
+        if place := _unknown_name(asked):
+            return asked[: place[0]] + name + asked[place[1] :]
     return None
+
+
+def _answered(kb: KnowledgeBase, name: str, answer: str) -> str | None:
+    """The property in "The {property} of {entity} is {value}.", if the table has it of the entity called `name`."""
+    named = np.flatnonzero(kb.coverage(name) >= NAMED)
+    held = {readable(kb.triples[row].property) for row in named}
+    said = [property_ for property_ in held if answer.casefold().startswith(f"the {property_} of ".casefold())]
+    return max(said, key=len, default=None)
+
+
+def _unknown_name(text: str) -> tuple[int, int] | None:
+    """Where a name stands that the table does not know: the longest run of words written with a capital letter, not the first word."""
+    found = words(text)
+    runs: list[tuple[int, int]] = []
+    for number, (capital, (start, end)) in enumerate(zip(found.capital, found.spans, strict=True)):
+        if not capital or not number or text[start:end] == "I":
+            continue
+        joined = runs and not text[runs[-1][1] : start].strip(" -'’")
+        runs.append((runs.pop()[0], end) if joined else (start, end))
+    return max(runs, key=lambda run: run[1] - run[0], default=None)
 
 
 def with_entity(question: str, entity: str) -> str:

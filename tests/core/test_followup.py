@@ -36,6 +36,20 @@ def test_completes_only_what_points_back(kb: KnowledgeBase, question: str, compl
     assert complete(kb, question, HISTORY) == completed
 
 
+@pytest.mark.parametrize(
+    ("asked", "answered", "question", "completed"),
+    [
+        ("How much Velortin?", "The founder of Velortin is Bo.", "And Laurel House?", "What is the founder of Laurel House?"),
+        ("Whose idea was the mill?", "The Founder of mill is Bo.", "what about laurel house", "What is the founder of laurel house?"),
+        ("What is the capital of New Spain?", "I am sorry.", "And Laurel House?", "What is the capital of Laurel House?"),
+        ("What do I press on the Nimbus N8 Pro?", "I am sorry.", "And Laurel House?", "What do I press on the Laurel House?"),
+        ("who made it", "I am sorry.", "And Laurel House?", "And Laurel House?"),
+    ],
+)
+def test_a_bare_name_is_asked_what_was_answered_last(kb: KnowledgeBase, asked, answered, question, completed) -> None:
+    assert complete(kb, question, [(asked, answered)]) == completed
+
+
 def test_without_history_or_facts_nothing_changes(kb: KnowledgeBase) -> None:
     assert complete(kb, "and its budget?", []) == "and its budget?"
     assert complete(KnowledgeBase(HashEncoder()), "and its budget?", HISTORY) == "and its budget?"
