@@ -13,9 +13,10 @@ from safetensors.numpy import save_file
 
 from kblam_core.encoders import SentenceEncoder
 from kblam_core.errors import InputError
-from kblam_core.lexical import EntityIndex
+from kblam_core.lexical import EntityIndex, words
 from kblam_core.prior import readable, statement
 from kblam_core.remote_encoder import RemoteEncoder, Sending
+from kblam_core.spelling import mended
 from kblam_core.triples import Triple, clean_rows
 
 FORMAT = "kblam-knowledge-base-2"  # of a saved base
@@ -113,6 +114,10 @@ class KnowledgeBase:
         """How much each word of the entities' names tells them apart, 0..1."""
         return self._entities.telling
 
+    def mended(self, question: str) -> str:
+        """The question without slips of the finger (spelling.py)."""
+        return mended(question, names=self._entities.vocabulary, properties=self._property_words)
+
     def save(self, path: str | Path) -> Path:
         """Write triples and vectors (float16) as one safetensors file; `load` reads it without encoding anything."""
         path = Path(path)
@@ -161,6 +166,8 @@ class KnowledgeBase:
         if list(numbers) != getattr(self, "_entity_names", None):
             self._entity_names = list(numbers)
             self._entities = EntityIndex(self._entity_names)
+        properties = {triple.property for triple in self.triples}
+        self._property_words = frozenset(word for property_ in properties for word in words(readable(property_)).folded)
 
     def _check(self, row: int) -> None:
         if not 0 <= row < len(self.triples):

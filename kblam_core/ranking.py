@@ -31,6 +31,7 @@ def rank_many(
     """As `rank`, for each question; the encoder is asked twice for all of them together, which a service behind HTTP feels most."""
     if not options.prior and not options.shortlist:
         return [(np.arange(len(kb)), None) for _ in questions]
+    questions = [kb.mended(question) for question in questions]
     vectors = encoder.encode(questions)
     if not options.prior:
         return [(np.argsort(-(kb.key_vectors @ vector), kind="stable")[: options.top_k], None) for vector in vectors]

@@ -99,11 +99,13 @@ def prepare(
     indexes: dict[tuple[str, ...], EntityIndex] = {}
     for number, (sample, (question, key, value)) in enumerate(zip(samples, keys, strict=True)):
         progress(number)
-        entities = tuple(triple.entity for triple in sample.triples)
+        entities = tuple(dict.fromkeys(triple.entity for triple in sample.triples))  # each once, as in a knowledge base
         if entities not in indexes:
             indexes[entities] = EntityIndex(entities)
         index = indexes[entities]
-        rows = candidates(pool[question], pool[key], index.coverage(sample.question), CANDIDATES)
+        place = {entity: number for number, entity in enumerate(entities)}
+        coverage = index.coverage(sample.question)[[place[triple.entity] for triple in sample.triples]]
+        rows = candidates(pool[question], pool[key], coverage, CANDIDATES)
         chosen = [sample.triples[row] for row in rows]
         reading = read(sample.question, chosen, index.telling)
         texts = np.array([pool.index(text) for text in reading.texts])

@@ -12,10 +12,13 @@ import pytest
 import torch
 
 from kblam_core import decoder
+from kblam_core.answer import AskOptions
 from kblam_core.errors import InputError
+from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.lexical import fold
 from kblam_core.number_words import sense, spellings
-from kblam_core.prior import COSINES, QuestionPrior, prior_loss
+from kblam_core.prior import COSINES, PriorInputs, QuestionPrior, prior_loss
+from kblam_core.ranking import rank
 from kblam_core.training import attention_stage
 from kblam_core.training.attention_stage import forward, parameter_groups, train_attention
 from kblam_core.training.batching import Batcher
@@ -113,6 +116,22 @@ def test_prepared_questions_keep_their_answer_among_the_candidates(data):
     assert inputs.cosines.shape == (*gold.shape, len(COSINES))
     assert (~inputs.padding).sum(1).tolist() == [len(item.rows) for item in prepared[:5]]
     assert not (gold & inputs.padding).any()
+
+
+def test_training_measures_what_asking_measures(data, monkeypatch):
+    prepared, pool = data
+    adapter = tiny_adapter()
+    seen: list[PriorInputs] = []
+    monkeypatch.setattr(adapter.prior, "forward", lambda inputs: seen.append(inputs) or torch.zeros(inputs.padding.shape))
+    for item in prepared[::3]:
+        kb = KnowledgeBase(pool.encoder, item.sample.triples)
+        if kb.mended(item.sample.question) != item.sample.question:
+            continue  # slips stay in while training
+        rank(kb, item.sample.question, encoder=pool.encoder, adapter=adapter, options=AskOptions())
+        asked = seen.pop()
+        assert torch.equal(asked.group[0], torch.from_numpy(item.group))
+        assert torch.equal(asked.lexical[0], torch.from_numpy(item.lexical))
+        assert torch.allclose(asked.cosines[0], torch.from_numpy(item.cosines), atol=3e-3)  # the pool keeps half-width numbers
 
 
 def test_training_the_prior_lowers_its_loss(data):

@@ -1,0 +1,71 @@
+"""Slips of the finger in a question, put right before it is read: "Who disovered iron?".
+
+A sentence encoder makes little of a word that it does not know. Only what a hasty finger does to an English word is put right (two letters
+swapped, one dropped, one doubled, a key beside the right one), and never a name: words with a capital letter, words that look like
+one of the table, and questions in other languages stay as they are. The answer still quotes what was typed.
+"""
+
+import re
+from collections.abc import Collection
+from functools import lru_cache
+
+from rapidfuzz.distance import OSA
+from spellchecker import SpellChecker
+
+SHORTEST = 5  # letters; shorter words have too many neighbours
+ENGLISH = 0.6  # share of a question's words that the dictionary knows, at least
+ALIKE = 0.7  # similarity from which a word may be meant for one of the table's names
+_WORD = re.compile(r"[^\W\d_]+")
+_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+
+
+def mended(question: str, *, names: Collection[str], properties: Collection[str]) -> str:
+    """The question without slips. names, properties: the table's words, case folded; a word like a name is left alone, a word of a
+    property is the likelier one to be meant."""
+    found = [match.group() for match in _WORD.finditer(question)]
+    # Most questions hold nothing doubtful: the dictionary is not even opened for them.
+    doubtful = [word for number, word in enumerate(found) if _is_doubtful(word, first=not number, held={*names, *properties})]
+    if not doubtful:
+        return question
+    known = _dictionary()
+    if sum(word.casefold() in known for word in found) < ENGLISH * len(found):
+        return question
+    meant = {word: _meant(word.casefold(), names, properties) for word in doubtful if word.casefold() not in known}
+    meant |= {word: better.capitalize() for word, better in meant.items() if word[0].isupper()}
+    return _WORD.sub(lambda match: meant.get(match.group(), match.group()), question)
+
+
+def _is_doubtful(word: str, *, first: bool, held: Collection[str]) -> bool:
+    plain = word[1:] if first else word
+    return len(word) >= SHORTEST and word.isascii() and plain.islower() and word.casefold() not in held
+
+
+def _meant(word: str, names: Collection[str], properties: Collection[str]) -> str:
+    """The likeliest word that a slip turned into this one, or the word itself."""
+    if any(OSA.normalized_similarity(word, name) >= ALIKE for name in names):
+        return word
+    known = _dictionary()
+    slips = [other for other in {*(known.candidates(word) or ()), *properties} if _is_slip(word, other)]
+    return max(slips, key=lambda other: (other in properties, known[other]), default=word)
+
+
+def _is_slip(typed: str, meant: str) -> bool:
+    """Whether a finger turns one word into the other: a swap, a letter left out or doubled, a neighbouring key."""
+    if OSA.distance(typed, meant, score_cutoff=1) != 1:
+        return False
+    place = next((n for n, (one, two) in enumerate(zip(typed, meant, strict=False)) if one != two), min(len(typed), len(meant)))
+    if len(typed) < len(meant):
+        return place < len(typed)  # a last letter is rather an ending
+    if len(typed) > len(meant):
+        return place > 0 and typed[place] == typed[place - 1]
+    return sorted(typed) == sorted(meant) or _are_neighbours(typed[place], meant[place])
+
+
+def _are_neighbours(one: str, two: str) -> bool:
+    places = [(row.find(letter), number) for letter in (one, two) for number, row in enumerate(_KEYS) if letter in row]
+    return len(places) == 2 and all(abs(here - there) <= 1 for here, there in zip(*places, strict=True))
+
+
+@lru_cache(maxsize=1)
+def _dictionary() -> SpellChecker:
+    return SpellChecker(language="en", distance=1)
