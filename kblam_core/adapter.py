@@ -7,6 +7,7 @@ module of its own (prior.py), as is the cross-encoder that it draws on (cross_en
 Shapes: B batch, T tokens, M triples, E sentence width, H heads, D head width, L KB layers.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -171,6 +172,14 @@ class KblamAdapter(nn.Module):
         text = json.dumps(asdict(self.config), indent=1, ensure_ascii=False)
         (folder / "adapter.json").write_text(text + "\n", encoding="utf-8")
         return folder
+
+    def fingerprint(self) -> str:
+        """Twelve letters that name these very weights; a report carries them."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:12]
 
     @classmethod
     def load(cls, folder: str | Path) -> "KblamAdapter":

@@ -60,6 +60,7 @@ def evaluate(
       python -m kblam_core evaluate --suite assets/evaluation --set main --set extra --size 1000 --json kblam-1000.json
       python -m kblam_core report kblam.json rag.json --out results.md
     """
+    from kblam_core.evaluation.baselines import BASELINES
     from kblam_core.evaluation.questions import Question, read_questions
     from kblam_core.evaluation.runner import Case, check_mode, pool, run
     from kblam_core.evaluation.sizes import resize
@@ -87,6 +88,7 @@ def evaluate(
         "adapter": Path(adapter).name if adapter else None,
         "device": device,
         "sets": sets or None,
+        "adapter_fingerprint": None if mode in BASELINES else kblam.adapter.fingerprint(),
     }
     about |= {"top_k": options.top_k, "threshold": options.threshold}
     from rich.console import Console

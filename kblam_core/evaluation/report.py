@@ -95,7 +95,7 @@ def markdown(reports: Reports, *, threshold_sweep: bool = False) -> str:
 
 def _head(reports: Reports) -> list[str]:
     lines = []
-    for key in ("backbone", "encoder", "adapter", "device", "seed"):
+    for key in ("backbone", "encoder", "adapter", "adapter_fingerprint", "device", "seed"):
         values = list(dict.fromkeys(str(report[key]) for _, report in reports if report.get(key) is not None))
         if values:
             lines.append(f"{key}: {cell(', '.join(values))}  ")

@@ -8,6 +8,8 @@ from zlib import crc32
 
 import numpy as np
 
+from tests.core.tiny import tiny_adapter
+
 TIMING = SimpleNamespace(ttft_ms=10.0, total_ms=110.0, tokens=11)
 WIDTH = 256
 
@@ -51,6 +53,7 @@ class FakeKblam:
 
     def __init__(self) -> None:
         self.encoder = FakeEncoder()
+        self.adapter = tiny_adapter()
         self.asked: list[str] = []
         self.prompts: list[list[dict[str, str]]] = []
         self.options = None

@@ -48,6 +48,14 @@ def test_a_loaded_adapter_is_frozen_and_in_evaluation_mode(saved):
     assert not any(parameter.requires_grad for parameter in adapter.parameters())
 
 
+def test_a_fingerprint_names_the_weights(saved):
+    one, two = KblamAdapter.load(saved), KblamAdapter.load(saved)
+    assert one.fingerprint() == two.fingerprint()
+    with torch.no_grad():
+        next(two.parameters()).add_(1e-3)
+    assert one.fingerprint() != two.fingerprint()
+
+
 def test_the_card_is_plain_json(tmp_path):
     folder = KblamAdapter(WIDE).save(tmp_path)
     card = json.loads((folder / "adapter.json").read_text(encoding="utf-8"))

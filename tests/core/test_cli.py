@@ -13,6 +13,7 @@ from kblam_core import cli
 from kblam_core.commands import shared
 from kblam_core.errors import MissingWeightsError
 from tests.core.fake_kblam import FakeKblam
+from tests.core.tiny import tiny_adapter
 
 COMMANDS = ("ask", "evaluate", "report", "encode", "train", "info", "bench", "import-official", "push")
 TABLE = "entity,property,value\nHalden Workshop,director,Mara Lund\nHalden Workshop,opening year,1987\n"
@@ -144,6 +145,7 @@ def test_evaluate_writes_the_report(capsys, fake, folder):
     assert code == 0
     assert "accuracy   100.0 %" in out
     written = json.loads(out_file.read_text())
+    assert written["adapter_fingerprint"] == tiny_adapter().fingerprint()
     assert written["accuracy"] == 1.0 and len(written["rows"]) == 2 and written["backbone"]
     assert sum('"question"' in line for line in out_file.read_text().splitlines()) == 2
 

@@ -1,5 +1,6 @@
 """The shipped adapter, for real: held-out tables, edits, refusals, exact values."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from kblam_core.evaluation.questions import read_questions
 from kblam_core.evaluation.runner import Case, run
 
 EVALUATION = Path(__file__).parents[2] / "assets" / "evaluation"
+RESULTS = EVALUATION.parent / "results"
 FACTS = [
     Triple("Halden Workshop", "head", "Ingrid Solberg"),
     Triple("Halden Workshop", "opening hours", "Mon-Fri 8:00-17:30"),
@@ -35,6 +37,11 @@ def test_answers_edits_and_refuses(kblam: Kblam) -> None:
     refused = kblam.ask(kb, "Who founded Linden House?")
     assert refused.refused and refused.state == "refused" and refused.sources == [] and refused.nearest
     assert kblam.ask(kblam.knowledge_base(), "Who runs it?").state == "empty_table"
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*-kblam.json")), ids=lambda path: path.stem)
+def test_results_were_made_with_the_shipped_adapter(kblam: Kblam, path: Path) -> None:
+    assert json.loads(path.read_text(encoding="utf-8"))["adapter_fingerprint"] == kblam.adapter.fingerprint()
 
 
 def test_values_come_out_character_for_character(kblam: Kblam) -> None:
