@@ -186,7 +186,7 @@ class Alignment:
             float(best.min()),
             float((best > 0.99).mean()),
             float(phrase),
-            *_foreign(in_entity, np.where(rest, asked.rarity, 0), tells),
+            *_foreign(in_entity, np.where(rest, asked.rarity, 0), tells, entity_words.rarity > SMALL),
             float((best[numbers] < 1).mean()) if numbers.any() else 0.0,
             float(len(initials) > 1 and initials in asked.folded),
             float(np.log1p(len(entity_words.folded))),
@@ -201,11 +201,12 @@ class Alignment:
         ]
 
 
-def _foreign(in_entity: np.ndarray, unexplained: np.ndarray, tells: np.ndarray) -> tuple[float, float, float]:
+def _foreign(in_entity: np.ndarray, unexplained: np.ndarray, tells: np.ndarray, strong: np.ndarray) -> tuple[float, float, float]:
     """Words that belong to another name: in the place of a missing word, before or after a found one, and between two found ones.
 
     in_entity (question words, entity words) similarity; unexplained (question words,) rarity, 0 where a word is explained; tells (entity
-    words,): "code 451" may well be HTTP 451 where all entities are HTTP codes.
+    words,): "code 451" may well be HTTP 451 where all entities are HTTP codes; strong (entity words,): False for "of" and "the", which a
+    question may hold elsewhere: in "the libretto of the Magic Flute" nothing stands between "The" and "Magic".
     """
     if not in_entity.size:
         return 0.0, 0.0, 0.0
@@ -215,7 +216,8 @@ def _foreign(in_entity: np.ndarray, unexplained: np.ndarray, tells: np.ndarray) 
     padded = np.concatenate([[0.0], unexplained, [0.0]])  # word n stands at n + 1
     before = [tells[n] * padded[place[n + 1]] for n in range(len(found) - 1) if found[n + 1] and not found[n]]
     after = [tells[n] * padded[place[n - 1] + 2] for n in range(1, len(found)) if found[n - 1] and not found[n]]
-    first, last = (place[found].min(), place[found].max()) if found.any() else (0, 0)
+    ends = place[found & strong] if (found & strong).any() else place[found]
+    first, last = (ends.min(), ends.max()) if ends.size else (0, 0)
     inside = unexplained[first:last] if last - first <= 2 * len(found) else []
     return tuple(float(max(part, default=0.0)) for part in (before, after, inside))
 

@@ -29,7 +29,7 @@ from kblam_core.training.catalogue import Domain, load_catalogue
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.cross_stage import is_left_out, train_cross
 from kblam_core.training.memory_stage import remember
-from kblam_core.training.prior_stage import VectorPool, judge_prior, read_across, train_prior
+from kblam_core.training.prior_stage import VectorPool, judge_prior, read_across, seen_in_an_epoch, train_prior
 from kblam_core.training.questions import Questions, make_questions
 from kblam_core.training.starting import SLOWER, starting_adapter
 from kblam_core.training.team import Team
@@ -205,7 +205,7 @@ def prior_stage(
     if (config.resume or config.stage == "attention") and path.exists():
         prior.load_state_dict(torch.load(path, weights_only=True))
     else:
-        task = progress.add_task("question prior", total=config.prior_epochs * (len(data.prior) // 64))
+        task = progress.add_task("question prior", total=config.prior_epochs * (len(seen_in_an_epoch(data.prior)) // 64))
         train_prior(
             prior,
             data.prior,

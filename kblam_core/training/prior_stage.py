@@ -32,6 +32,8 @@ from kblam_core.prior import (
 from kblam_core.training.generator import Sample
 from kblam_core.wording_memory import WordingMemory, recall
 
+NEAR_MISS = 2  # how often a question for a name like a held one is seen in an epoch: a wrong answer to it is the hardest to notice
+
 
 class VectorPool:
     """Sentence vectors by text, in one float16 matrix: `index` notes texts, `fill` encodes those not yet there."""
@@ -185,6 +187,11 @@ def _fill(array: np.ndarray, length: int) -> np.ndarray:
     return np.pad(array, [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1))
 
 
+def seen_in_an_epoch(data: Sequence[Prepared]) -> list[int]:
+    """Numbers of the questions, those that are seen several times as often as that."""
+    return [number for number, item in enumerate(data) for _ in range(NEAR_MISS if item.sample.kind == "near_miss" else 1)]
+
+
 def train_prior(
     prior: QuestionPrior,
     data: list[Prepared],
@@ -199,11 +206,11 @@ def train_prior(
     """Train `prior` in place; `deadline` is a time.monotonic() value. Returns the number of steps made."""
     shuffler = random.Random(seed)
     optimizer = torch.optim.AdamW(prior.parameters(), lr=rate, weight_decay=0.01)
-    total = epochs * max(1, len(data) // batch_size)
+    order = seen_in_an_epoch(data)
+    total = epochs * max(1, len(order) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=total + 1, pct_start=0.1)
     prior.train()
     step = 0
-    order = list(range(len(data)))
     for _ in range(epochs):
         shuffler.shuffle(order)
         for start in range(0, len(order) - batch_size + 1, batch_size):
