@@ -11,7 +11,7 @@ evaluate --suite assets/evaluation_fresh --mode kblam --json "$out/fresh-kblam.j
 evaluate --suite assets/evaluation --mode kblam --json "$out/unseen-kblam.json"
 evaluate --suite assets/evaluation_held_out --mode kblam --json "$out/held-out-kblam.json"
 evaluate --suite assets/evaluation --set extra --mode kblam --limit 260 --json "$out/extra-kblam.json"
-for mode in kblam dense rag rag-plain in-context no-copy no-prior paper zero-shot; do
+for mode in kblam dense rag rag-plain in-context no-copy no-prior no-shortlist paper zero-shot; do
   evaluate --suite assets/evaluation_fresh --mode "$mode" --limit 60 --json "$out/fresh-60-$mode.json"
 done
 for size in 10 100 1000 10000; do

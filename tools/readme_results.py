@@ -23,6 +23,7 @@ MODES = {
     "dense": "the encoder's nearest fact, never refuses (`dense`)",
     "no-copy": "kblam without the copy gate (`no-copy`)",
     "no-prior": "kblam without the question prior (`no-prior`)",
+    "no-shortlist": "kblam without the shortlist (`no-shortlist`)",
     "paper": "plain KBLaM with this adapter (`paper`)",
     "zero-shot": "no table (`zero-shot`)",
 }
