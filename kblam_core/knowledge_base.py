@@ -116,7 +116,7 @@ class KnowledgeBase:
 
     def mended(self, question: str) -> str:
         """The question without slips of the finger (spelling.py)."""
-        return mended(question, names=self._entities.vocabulary, properties=self._property_words)
+        return mended(question, names=self._entities.telling.keys(), properties=self._property_words)
 
     def save(self, path: str | Path) -> Path:
         """Write triples and vectors (float16) as one safetensors file; `load` reads it without encoding anything."""

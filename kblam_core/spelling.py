@@ -2,7 +2,7 @@
 
 A sentence encoder makes little of a word that it does not know. Only what a hasty finger does to an English word is put right (two letters
 swapped, one dropped, one doubled, a key beside the right one), and never a name: words with a capital letter, words that look like
-one of the table, and questions in other languages stay as they are. The answer still quotes what was typed.
+one of the table, and questions in other languages stay as they are. The model and the page still see what was typed.
 """
 
 import re
@@ -23,8 +23,9 @@ def mended(question: str, *, names: Collection[str], properties: Collection[str]
     """The question without slips. names, properties: the table's words, case folded; a word like a name is left alone, a word of a
     property is the likelier one to be meant."""
     found = [match.group() for match in _WORD.finditer(question)]
-    # Most questions hold nothing doubtful: the dictionary is not even opened for them.
-    doubtful = [word for number, word in enumerate(found) if _is_doubtful(word, first=not number, held={*names, *properties})]
+    # The table's own words need no dictionary, and names of the table may be in none.
+    longer = [word for number, word in enumerate(found) if _is_doubtful(word, first=not number)]
+    doubtful = [word for word in longer if word.casefold() not in names and word.casefold() not in properties]
     if not doubtful:
         return question
     known = _dictionary()
@@ -35,9 +36,9 @@ def mended(question: str, *, names: Collection[str], properties: Collection[str]
     return _WORD.sub(lambda match: meant.get(match.group(), match.group()), question)
 
 
-def _is_doubtful(word: str, *, first: bool, held: Collection[str]) -> bool:
+def _is_doubtful(word: str, *, first: bool) -> bool:
     plain = word[1:] if first else word
-    return len(word) >= SHORTEST and word.isascii() and plain.islower() and word.casefold() not in held
+    return len(word) >= SHORTEST and word.isascii() and plain.islower()
 
 
 def _meant(word: str, names: Collection[str], properties: Collection[str]) -> str:
