@@ -174,7 +174,7 @@ class KblamAdapter(nn.Module):
         return folder
 
     def fingerprint(self) -> str:
-        """Twelve letters that name these very weights; a report carries them."""
+        """Twelve hexadecimal digits that name these very weights (SHA-256 of all of them, as float32); a report carries them."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(name.encode())

@@ -88,8 +88,11 @@ def _answered(kb: KnowledgeBase, name: str, answer: str) -> str | None:
 
 
 def _unknown_name(text: str) -> tuple[int, int] | None:
-    """Where a name stands that the table does not know: the longest run of words written with a capital letter, not the first word."""
+    """Where a name stands that the table does not know, [start, end) in characters: the longest run of words written with a capital
+    letter, not the first word."""
     found = words(text)
+    if found.capital.all():  # a heading, or shouting: capitals tell nothing
+        return None
     runs: list[tuple[int, int]] = []
     for number, (capital, (start, end)) in enumerate(zip(found.capital, found.spans, strict=True)):
         if not capital or not number or text[start:end] == "I":

@@ -20,8 +20,8 @@ _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def mended(question: str, *, names: Collection[str], properties: Collection[str]) -> str:
-    """The question without slips. names, properties: the table's words, case folded; a word like a name is left alone, a word of a
-    property is the likelier one to be meant."""
+    """The question without slips. names, properties: the table's words, case folded, best as sets: each word is looked up in them. A
+    word like a name is left alone, a word of a property is the likelier one to be meant."""
     found = [match.group() for match in _WORD.finditer(question)]
     # The table's own words need no dictionary, and names of the table may be in none.
     longer = [word for number, word in enumerate(found) if _is_doubtful(word, first=not number)]

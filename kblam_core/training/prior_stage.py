@@ -188,7 +188,7 @@ def _fill(array: np.ndarray, length: int) -> np.ndarray:
 
 
 def seen_in_an_epoch(data: Sequence[Prepared]) -> list[int]:
-    """Numbers of the questions, those that are seen several times as often as that."""
+    """Places in `data`, each as often as an epoch shows that question: near misses NEAR_MISS times, all others once."""
     return [number for number, item in enumerate(data) for _ in range(NEAR_MISS if item.sample.kind == "near_miss" else 1)]
 
 

@@ -43,6 +43,7 @@ def test_completes_only_what_points_back(kb: KnowledgeBase, question: str, compl
         ("Whose idea was the mill?", "The Founder of mill is Bo.", "what about laurel house", "What is the founder of laurel house?"),
         ("What is the capital of New Spain?", "I am sorry.", "And Laurel House?", "What is the capital of Laurel House?"),
         ("What do I press on the Nimbus N8 Pro?", "I am sorry.", "And Laurel House?", "What do I press on the Laurel House?"),
+        ("WHAT IS THE CAPITAL OF SPAIN?", "I am sorry.", "And Laurel House?", "And Laurel House?"),
         ("who made it", "I am sorry.", "And Laurel House?", "And Laurel House?"),
     ],
 )
