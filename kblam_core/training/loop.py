@@ -191,18 +191,20 @@ def prior_stage(
     config: TrainConfig, adapter: KblamAdapter, data: Questions, encoder, progress: Progress, *, deadline: float
 ) -> dict[str, float]:
     """Train the question prior, or take up the one in the output folder; returns how it does on held-out entities."""
+    path = config.out / "prior.pt"
+    made = (config.resume or config.stage == "attention") and path.exists()
     dtype = torch.bfloat16 if has_bfloat16() else None
-    task = progress.add_task("reading across", total=len(data.prior) + len(data.checked) + len(data.own))
-    for part in (data.prior, data.checked, data.own):
+    parts = [*([] if made else [data.prior]), data.checked, data.own]  # a prior that is there needs no training questions
+    task = progress.add_task("reading across", total=sum(map(len, parts)))
+    for part in parts:
         for start in range(0, len(part), 120):
             read_across(part[start : start + 120], adapter.cross, encoder, dtype=dtype)
             progress.advance(task, len(part[start : start + 120]))
-    path = config.out / "prior.pt"
     prior = QuestionPrior()
     if config.start_from:
         prior.load_state_dict({name: tensor.cpu() for name, tensor in adapter.prior.state_dict().items()})
     before = judge_prior(prior, data.own)["all"] if config.start_from and data.own else None
-    if (config.resume or config.stage == "attention") and path.exists():
+    if made:
         prior.load_state_dict(torch.load(path, weights_only=True))
     else:
         task = progress.add_task("question prior", total=config.prior_epochs * (len(seen_in_an_epoch(data.prior)) // 64))
