@@ -17,6 +17,7 @@ from kblam_core.lexical import EntityIndex, words
 from kblam_core.prior import readable, statement
 from kblam_core.remote_encoder import RemoteEncoder, Sending
 from kblam_core.spelling import mended
+from kblam_core.telling import Telling
 from kblam_core.triples import Triple, clean_rows
 
 FORMAT = "kblam-knowledge-base-2"  # of a saved base
@@ -110,13 +111,15 @@ class KnowledgeBase:
         return self._entities.coverage(question)[self._entity_of]
 
     @property
-    def telling(self) -> dict[str, float]:
-        """How much each word of the entities' names tells them apart, 0..1."""
-        return self._entities.telling
+    def telling(self) -> Telling:
+        """How much each word of the entities' names tells them apart."""
+        if self._telling is None:
+            self._telling = Telling(self.triples)
+        return self._telling
 
     def mended(self, question: str) -> str:
         """The question without slips of the finger (spelling.py)."""
-        return mended(question, names=self._entities.telling.keys(), properties=self._property_words)
+        return mended(question, names=self._entities.vocabulary.keys(), properties=self._property_words)
 
     def save(self, path: str | Path) -> Path:
         """Write triples and vectors (float16) as one safetensors file; `load` reads it without encoding anything."""
@@ -166,6 +169,7 @@ class KnowledgeBase:
         if list(numbers) != getattr(self, "_entity_names", None):
             self._entity_names = list(numbers)
             self._entities = EntityIndex(self._entity_names)
+        self._telling: Telling | None = None  # made when a question is asked
         properties = {triple.property for triple in self.triples}
         self._property_words = frozenset(word for property_ in properties for word in words(readable(property_)).folded)
 

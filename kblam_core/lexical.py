@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from anyascii import anyascii
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
@@ -26,6 +27,7 @@ _WORD = re.compile(
     rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:(?![{_UNSPACED}\ufe00-\ufe0f])[{_MARKS}][^\W_{_UNSPACED}]*)*[+#]*"
     r"|[^\w\s.,;:!?'\"’‘“”()\[\]{}<>/\\|@#$%^&*+=~`_-]"
 )
+_LAST_ALPHABETIC = "\u052f"  # end of Cyrillic: Latin, Greek and Cyrillic letters have one usual spelling in plain letters
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 SMALL = 0.43  # "of", "the", "with" and the like are less rare than this
 SAME_SENSE = 0.95  # similarity of two spellings of one number, or of a word and its plural
@@ -54,10 +56,15 @@ LEXICAL_FEATURES = (
 )
 
 
-def fold(text: str) -> str:
-    """Spelling without case, width, accents and joiners."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter) and letter not in _JOINERS) or text
+def fold(word: str) -> str:
+    """Spelling without case, width, accents and joiners; Greek, Cyrillic and further Latin letters as plain ones: "Yıldız" is "yildiz",
+    "Петрова" is "petrova". Words of one or two letters stay in their script: "α" is not "a"."""
+    decomposed = unicodedata.normalize("NFKD", word.casefold())
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter) and letter not in _JOINERS) or word
+    if plain.isascii() or len(plain) < 3:
+        return plain
+    spelled = "".join(anyascii(letter) if letter <= _LAST_ALPHABETIC else letter for letter in plain)
+    return re.sub(r"['`]", "", spelled).casefold() or plain
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,7 @@ class Alignment:
 
     def features(self, entity: str, property_: str, value: str, taken: np.ndarray, telling: Mapping[str, float]) -> list[float]:
         """The LEXICAL_FEATURES of one triple; `taken` are the question words that its entity explains, `telling` says how much each
-        word tells the table's entities apart (EntityIndex.telling)."""
+        word of the entity tells it from others (Telling.of)."""
         asked = self.words
         entity_words, value_words = words(entity), words(value)
         count = len(asked.folded)
@@ -244,19 +251,11 @@ class EntityIndex:
         found = [words(entity) for entity in entities]
         vocabulary: dict[str, int] = {}
         flat = [vocabulary.setdefault(word, len(vocabulary)) for one in found for word in one.folded]
-        self.vocabulary = list(vocabulary)
+        self.vocabulary = vocabulary  # folded word -> its number
         self._flat = np.array(flat, dtype=np.int64)
         self._weight = np.concatenate([0.1 + one.rarity for one in found]) if flat else np.zeros(0, dtype=np.float32)
         self._owner = np.repeat(np.arange(len(found)), [len(one.folded) for one in found])
         self._count = len(found)
-        held = np.bincount(
-            np.array([vocabulary[word] for one in found for word in set(one.folded)], dtype=np.int64), minlength=len(vocabulary)
-        )
-        scale = np.log(1 + len(found))
-        # 1 for a word that only one entity has, next to nothing for one that all share ("HTTP" in a table of status codes).
-        self.telling = {
-            word: float(max(0.02, np.log((1 + len(found)) / count) / scale)) for word, count in zip(vocabulary, held, strict=True)
-        }
 
     def coverage(self, question: str) -> np.ndarray:
         """(number of entities,) rarity-weighted share of each entity's words that the question holds, in 0..1."""

@@ -11,7 +11,7 @@ Shapes: B questions, C candidate triples, E sentence width, F lexical features.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from kblam_core.lexical import LEXICAL_FEATURES, Alignment
+from kblam_core.telling import Telling
 from kblam_core.triples import Triple
 
 CANDIDATES = 48  # triples the network looks at; all others get FLOOR
@@ -42,10 +43,12 @@ def readable(property_: str) -> str:
 
 @dataclass
 class PriorInputs:
-    """What the network reads. cosines (B, C, 8), see `cosines`; cross (B, C) logits of the cross-encoder, NOT_READ where it did not
-    look; lexical (B, C, F); group (B, C): number of the candidate's entity; padding (B, C): True where there is no candidate."""
+    """What the network reads. cosines (B, C, 8), see `cosines`; elsewhere (B, C, 6), see `elsewhere`; cross (B, C) logits of the
+    cross-encoder, NOT_READ where it did not look; lexical (B, C, F); group (B, C): number of the candidate's entity; padding (B, C):
+    True where there is no candidate."""
 
     cosines: Tensor
+    elsewhere: Tensor
     cross: Tensor
     lexical: Tensor
     group: Tensor
@@ -107,8 +110,8 @@ class Reading:
     group: np.ndarray
 
 
-def read(question: str, triples: Sequence[Triple], telling: Mapping[str, float]) -> Reading:
-    """Align the words of the question with each candidate triple. telling: EntityIndex.telling of the whole table."""
+def read(question: str, triples: Sequence[Triple], telling: Telling) -> Reading:
+    """Align the words of the question with each candidate triple. telling: of the whole table."""
     alignment = Alignment(question, [cell for one in triples for cell in (one.entity, readable(one.property), one.value)])
     texts = [question]
     numbers: dict[str, int] = {}
@@ -123,7 +126,7 @@ def read(question: str, triples: Sequence[Triple], telling: Mapping[str, float])
         if text not in texts and len(texts) < RESIDUALS:
             texts.append(text)
         which.append(texts.index(text) if text in texts else 0)
-        lexical.append(alignment.features(entity, readable(triple.property), triple.value, taken, telling))
+        lexical.append(alignment.features(entity, readable(triple.property), triple.value, taken, telling.of(entity)))
     return Reading(
         texts=texts,
         which=np.array(which, dtype=np.int64),
@@ -132,12 +135,40 @@ def read(question: str, triples: Sequence[Triple], telling: Mapping[str, float])
     )
 
 
+ELSEWHERE = (3, 5, 6)  # the cosines that `elsewhere` measures: reading-property, reading-statement, expected-property
+
+
+def elsewhere(
+    reading: Reading, readings: np.ndarray, expected: np.ndarray, properties: Sequence[str], *, property_: np.ndarray, statement: np.ndarray
+) -> np.ndarray:
+    """(C, 6) how well the same reading goes with the best property that other candidates have and this one's entity has not, of all
+    entities, then of those that share a property with it; 0 where there is none.
+
+    "How many speakers has it?" goes fairly well with Thai's tones; that the table counts the speakers of other languages, and not those
+    of Thai, says that tones were not meant. readings, expected (R, E) vectors of reading.texts and what the wording memory expects of
+    them; properties: the C candidates' property names; property_, statement (C, E) vectors.
+    """
+    number = np.unique([name.casefold() for name in properties], return_inverse=True)[1].reshape(-1)
+    held = np.zeros((int(reading.group.max(initial=-1)) + 1, len(properties)), dtype=np.int64)  # (entities, properties)
+    held[reading.group, number] = 1
+    foreign = held[reading.group][:, number] == 0  # (C, C)
+    akin = (held @ held.T) @ held > 0  # what entities have that share a property with this one
+    against = np.stack([readings @ property_.T, readings @ statement.T, expected @ property_.T], axis=-1)[reading.which]  # (C, C, 3)
+    return np.concatenate([_best(against, foreign), _best(against, foreign & akin[reading.group][:, number])], axis=-1)
+
+
+def _best(against: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """(C, 3) the largest of (C, C, 3) where `among` (C, C); 0 where that is nowhere."""
+    best = np.where(among[..., None], against, -1).max(1, initial=-1)
+    return np.where(among.any(1)[:, None], best, 0).astype(np.float32)
+
+
 class QuestionPrior(nn.Module):
     """Scores candidates; logits of "this triple answers", against a fixed 0 for "none does".
 
     A small network over plain measures: cosines of the frozen vectors, the cross-encoder's logit, the words' spelling; each also seen
-    against the best of the table and against the other properties of the same entity. It has no view of the vectors themselves, so it
-    cannot learn topics by heart.
+    against the best of the table, against the other properties of the same entity, and against those that it has not. It has no view
+    of the vectors themselves, so it cannot learn topics by heart.
     """
 
     RIVALS = (3, 5, 6, 8)  # measures of the property: reading-property, reading-statement, expected-property, cross
@@ -146,7 +177,7 @@ class QuestionPrior(nn.Module):
     def __init__(self, *, hidden: int = 96, dropout: float = 0.1) -> None:
         super().__init__()
         measures = len(COSINES) + 1
-        features = 2 * measures + len(self.RIVALS) + len(LEXICAL_FEATURES) + 2
+        features = 2 * measures + len(self.RIVALS) + 4 * len(ELSEWHERE) + len(LEXICAL_FEATURES) + 2
         self.first = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout))
         self.second = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1))
 
@@ -165,6 +196,8 @@ class QuestionPrior(nn.Module):
                 measures,
                 measures - best,
                 measures[..., list(self.RIVALS)] - torch.stack(rivals, -1),
+                inputs.elsewhere,
+                measures[..., [*ELSEWHERE, *ELSEWHERE]] - inputs.elsewhere,
                 inputs.lexical,
                 coverage - coverage.masked_fill(hidden_away, 0).amax(1, keepdim=True),
                 others.any(-1, keepdim=True).float(),

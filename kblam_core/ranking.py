@@ -12,7 +12,20 @@ from kblam_core.adapter import KblamAdapter
 from kblam_core.answer import AskOptions
 from kblam_core.encoders import SentenceEncoder
 from kblam_core.knowledge_base import KnowledgeBase
-from kblam_core.prior import CANDIDATES, CROSS_READ, FLOOR, NOT_READ, PriorInputs, Reading, candidates, cosines, read, readable, statement
+from kblam_core.prior import (
+    CANDIDATES,
+    CROSS_READ,
+    FLOOR,
+    NOT_READ,
+    PriorInputs,
+    Reading,
+    candidates,
+    cosines,
+    elsewhere,
+    read,
+    readable,
+    statement,
+)
 from kblam_core.triples import Triple
 from kblam_core.wording_memory import recall
 
@@ -60,6 +73,8 @@ def _prior(
     """(C,) logits of the candidates in `rows`; vectors are those of reading.texts, the question's first."""
     triples = [kb.triples[row] for row in rows]
     statements = [statement(triple) for triple in triples]
+    properties = [readable(triple.property) for triple in triples]
+    of_property = {"property_": kb.named_vectors(properties), "statement": kb.named_vectors(statements)}
     expected, familiar = recall(adapter.memory, vectors)
     measured = cosines(
         vectors[0],
@@ -67,8 +82,7 @@ def _prior(
         key=kb.key_vectors[rows],
         entity=kb.named_vectors([triple.entity for triple in triples]),
         value=kb.value_vectors[rows],
-        property_=kb.named_vectors([readable(triple.property) for triple in triples]),
-        statement=kb.named_vectors(statements),
+        **of_property,
         expected=expected[reading.which],
         familiar=familiar[reading.which],
     )
@@ -83,6 +97,7 @@ def _prior(
 
     inputs = PriorInputs(
         cosines=tensor(measured),
+        elsewhere=tensor(elsewhere(reading, vectors, expected, properties, **of_property)),
         cross=tensor(crossed),
         lexical=tensor(reading.lexical),
         group=tensor(reading.group),

@@ -191,14 +191,14 @@ class Generator:
             and ((property_ is not None and row.property is property_) or row.triple.property.casefold() == name.casefold())
         ]
 
-    def _mention(self, entity: str, rows: list[Row]) -> str:
-        return self.wording.mention(entity, {row.triple.entity for row in rows} - {entity})
+    def _mention(self, entity: str, rows: list[Row], noun: str) -> str:
+        return self.wording.mention(entity, {row.triple.entity for row in rows} - {entity}, noun)
 
     def _answerable(self, rows: list[Row]):
         index = self._pick(rows)
         row = rows[index]
         triple = row.triple
-        question = self.wording.ask(row.property, triple.property, self._mention(triple.entity, rows), row.domain.noun)
+        question = self.wording.ask(row.property, triple.property, self._mention(triple.entity, rows, row.domain.noun), row.domain.noun)
         return question, rows, (index,), (row.domain.name, triple.entity, triple.property)
 
     def _two_facts(self, rows: list[Row]):
@@ -242,7 +242,7 @@ class Generator:
             source = row.domain if self.random.random() < 0.8 else self.random.choice(self.domains)
             name = self.entity(source)
             if name.casefold() not in names and not any(word.casefold() in held for word in re.findall(r"\w+", name)):
-                return self._absent(rows, row, name)
+                return self._absent(rows, row, self._mention(name, rows, row.domain.noun))
         return None
 
     def _near_miss(self, rows: list[Row]):
@@ -279,7 +279,7 @@ class Generator:
             gone = set(self._same_property_elsewhere(rows, entity, row.property, row.triple.property))
             rest = [other for i, other in enumerate(rows) if i not in gone]
             if any(other.triple.entity == entity for other in rest):
-                return self._absent(rest, row, self._mention(entity, rest))
+                return self._absent(rest, row, self._mention(entity, rest, row.domain.noun))
         absent = [
             p
             for p in row.domain.properties
@@ -290,7 +290,7 @@ class Generator:
             return None
         wanted = self.random.choice(absent)
         asked = Row(Triple(entity, self.random.choice(wanted.names), ""), row.domain, wanted)
-        return self._absent(rows, asked, self._mention(entity, rows))
+        return self._absent(rows, asked, self._mention(entity, rows, row.domain.noun))
 
     def _unrelated(self, rows: list[Row]):
         return self.random.choice(unrelated_messages()), rows, (), ("", "", "")

@@ -6,7 +6,7 @@ Texts are encoded once into a pool of vectors; a prepared question holds indices
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,14 +24,18 @@ from kblam_core.prior import (
     answerable,
     candidates,
     cosines,
+    elsewhere,
     prior_loss,
     read,
     readable,
     statement,
 )
+from kblam_core.telling import Telling
 from kblam_core.training.generator import Sample
+from kblam_core.triples import Triple
 from kblam_core.wording_memory import WordingMemory, recall
 
+KEPT_WHOLE = 256  # of a larger table only the candidates are kept
 NEAR_MISS = 2  # how often a question for a name like a held one is seen in an epoch: a wrong answer to it is the hardest to notice
 
 
@@ -64,6 +68,7 @@ class Prepared:
     readings: list[str]
     reading_of: np.ndarray  # (C,) which reading goes with which candidate
     cosines: np.ndarray  # (C, 8)
+    elsewhere: np.ndarray  # (C, 6)
     lexical: np.ndarray  # (C, F)
     group: np.ndarray
     gold: np.ndarray  # (C,) bool
@@ -86,65 +91,87 @@ def prepare(
     memory: WordingMemory | None = None,
 ) -> list[Prepared]:
     """Encode what the samples need and find each question's candidates as `Kblam.ask` does."""
-    samples = list(samples)
-    keys = []
-    for sample in samples:
-        keys.append(
-            (
-                pool.index(sample.question),
-                np.array([pool.index(triple.key_text) for triple in sample.triples]),
-                np.array([pool.index(triple.value_text) for triple in sample.triples]),
-            )
-        )
-    pool.fill()
+    tables: dict[tuple[Triple, ...], _Table] = {}
     drafts = []
-    indexes: dict[tuple[str, ...], EntityIndex] = {}
-    for number, (sample, (question, key, value)) in enumerate(zip(samples, keys, strict=True)):
+    for sample in samples:
+        if sample.triples not in tables:
+            tables[sample.triples] = _Table(sample.triples, pool)
+        drafts.append((sample, pool.index(sample.question), tables[sample.triples]))
+    pool.fill()
+    found = []
+    for number, (sample, question, table) in enumerate(drafts):
         progress(number)
-        entities = tuple(dict.fromkeys(triple.entity for triple in sample.triples))  # each once, as in a knowledge base
-        if entities not in indexes:
-            indexes[entities] = EntityIndex(entities)
-        index = indexes[entities]
-        place = {entity: number for number, entity in enumerate(entities)}
-        coverage = index.coverage(sample.question)[[place[triple.entity] for triple in sample.triples]]
-        rows = candidates(pool[question], pool[key], coverage, CANDIDATES)
+        coverage = table.names.coverage(sample.question)[table.name_of]
+        rows = candidates(pool[question], pool[table.key], coverage, CANDIDATES)
+        key, value = table.key, table.value
+        if len(sample.triples) > KEPT_WHOLE:
+            if sample.gold and not np.isin(rows, sample.gold).any():
+                continue  # the answer is out of sight: nothing to learn from
+            gold = tuple(np.flatnonzero(np.isin(rows, sample.gold)).tolist())
+            key, value = key[rows], value[rows]
+            sample, rows = replace(sample, triples=tuple(sample.triples[row] for row in rows), gold=gold), np.arange(len(rows))
         chosen = [sample.triples[row] for row in rows]
-        reading = read(sample.question, chosen, index.telling)
+        reading = read(sample.question, chosen, table.telling)
         texts = np.array([pool.index(text) for text in reading.texts])
         named = {
             "entity": np.array([pool.index(triple.entity) for triple in chosen]),
             "property_": np.array([pool.index(readable(triple.property)) for triple in chosen]),
             "statement": np.array([pool.index(statement(triple)) for triple in chosen]),
         }
-        drafts.append((sample, question, key, value, rows, reading, texts, named))
+        found.append((sample, question, key, value, rows, reading, texts, named))
     pool.fill()
-    return [
-        Prepared(
-            sample=sample,
-            rows=rows,
-            readings=reading.texts,
-            reading_of=reading.which,
-            cosines=cosines(
-                pool[question],
-                pool[texts[reading.which]],
-                key=pool[key[rows]],
-                value=pool[value[rows]],
-                **{name: pool[numbers] for name, numbers in named.items()},
-                **_recalled(memory, pool[texts], reading),
-            ),
-            lexical=reading.lexical,
-            group=reading.group,
-            gold=np.isin(rows, sample.gold),
-            key_all=key,
-            value_all=value,
-        )
-        for sample, question, key, value, rows, reading, texts, named in drafts
-    ]
+    return [_prepared(*draft, pool, memory) for draft in found]
 
 
-def _recalled(memory: WordingMemory | None, readings: np.ndarray, reading: Reading) -> dict[str, np.ndarray]:
-    expected, familiar = recall(memory, readings)
-    return {"expected": expected[reading.which], "familiar": familiar[reading.which]}
+class _Table:
+    """What all questions on one table share: places of its keys and values in the pool (M,), its names and what tells them apart."""
+
+    def __init__(self, triples: Sequence[Triple], pool: VectorPool) -> None:
+        self.key = np.array([pool.index(triple.key_text) for triple in triples])
+        self.value = np.array([pool.index(triple.value_text) for triple in triples])
+        number: dict[str, int] = {}  # each name once, as in a knowledge base
+        self.name_of = np.array([number.setdefault(triple.entity, len(number)) for triple in triples])
+        self.names = EntityIndex(list(number))
+        self.telling = Telling(triples)
+
+
+def _prepared(
+    sample: Sample,
+    question: int,
+    key: np.ndarray,
+    value: np.ndarray,
+    rows: np.ndarray,
+    reading: Reading,
+    texts: np.ndarray,
+    named: dict[str, np.ndarray],
+    pool: VectorPool,
+    memory: WordingMemory | None,
+) -> Prepared:
+    """key, value (M,), texts (R,) and named (C,) each are places in the pool."""
+    expected, familiar = recall(memory, pool[texts])
+    vectors = {name: pool[numbers] for name, numbers in named.items()}
+    of_property = {name: vectors[name] for name in ("property_", "statement")}
+    return Prepared(
+        sample=sample,
+        rows=rows,
+        readings=reading.texts,
+        reading_of=reading.which,
+        cosines=cosines(
+            pool[question],
+            pool[texts[reading.which]],
+            key=pool[key[rows]],
+            value=pool[value[rows]],
+            **vectors,
+            expected=expected[reading.which],
+            familiar=familiar[reading.which],
+        ),
+        elsewhere=elsewhere(reading, pool[texts], expected, [readable(sample.triples[row].property) for row in rows], **of_property),
+        lexical=reading.lexical,
+        group=reading.group,
+        gold=np.isin(rows, sample.gold),
+        key_all=key,
+        value_all=value,
+    )
 
 
 def read_across(
@@ -175,6 +202,7 @@ def collate(batch: Sequence[Prepared]) -> tuple[PriorInputs, torch.Tensor]:
     sizes = np.array([len(item.rows) for item in batch])
     inputs = PriorInputs(
         cosines=padded("cosines"),
+        elsewhere=padded("elsewhere"),
         cross=padded("cross"),
         lexical=padded("lexical"),
         group=padded("group"),

@@ -10,15 +10,17 @@ from rich.progress import Progress
 from kblam_core.training.catalogue import catalogue_checksum, load_catalogue
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.cross_stage import is_left_out
-from kblam_core.training.generator import Generator
+from kblam_core.training.generator import Generator, Sample
 from kblam_core.training.own_table import TableGenerator, own_rows
+from kblam_core.training.padding import Padding
 from kblam_core.training.prior_stage import Prepared, VectorPool, prepare
 from kblam_core.wording_memory import WordingMemory
 
 QUESTIONS_PER_TABLE = 24
 MAX_TABLE = 192  # triples in the largest generated table
 CHECKED = 480  # questions kept aside to measure the prior
-MIX = 3  # counts up when other questions are mixed below, or measured otherwise: what an older program kept is made anew
+PADDED = 0.33  # of the prior's generated tables, filled up to as many as ten thousand facts
+MIX = 4  # counts up when other questions are mixed below, or measured otherwise: what an older program kept is made anew
 
 
 @dataclass
@@ -58,23 +60,24 @@ def make_questions(config: TrainConfig, pool: VectorPool, memory: WordingMemory 
     task = progress.add_task("questions", total=3 * config.questions)
     done = 0
 
-    def make(generator: Generator, count: int) -> list[Prepared]:
+    def make(generator: Generator, count: int, padding: Padding | None = None) -> list[Prepared]:
         nonlocal done
         made: list[Prepared] = []
         while len(made) < count:
-            made += prepare(_draw(generator, min(1200, count - len(made))), pool, memory=memory)
+            made += prepare(_draw(generator, min(1200, count - len(made)), padding), pool, memory=memory)
             progress.update(task, completed=done + len(made))
         done += count
         return made
 
-    def mixed(generator: Generator, seed: int, count: int) -> list[Prepared]:
+    def mixed(generator: Generator, seed: int, count: int, padding: Padding | None = None) -> list[Prepared]:
         share = round(config.kb_share * count) if own else 0
-        made = make(generator, count - share)
+        made = make(generator, count - share, padding)
         return made + (make(TableGenerator(own, seed, max_triples=MAX_TABLE), share) if share else [])
 
+    padding = Padding(config.seed + 8)
     data = Questions(
-        prior=mixed(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.seed + 3, config.questions)
-        + mixed(Generator(config.seed + 6, max_triples=MAX_TABLE), config.seed + 7, config.questions),
+        prior=mixed(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.seed + 3, config.questions, padding)
+        + mixed(Generator(config.seed + 6, max_triples=MAX_TABLE), config.seed + 7, config.questions, padding),
         attention=mixed(Generator(config.seed + 2, max_triples=MAX_TABLE), config.seed + 4, config.questions),
         checked=make(Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE), CHECKED),
         own=make(TableGenerator(own, config.seed + 5, max_triples=MAX_TABLE), CHECKED // 2) if own else [],
@@ -87,8 +90,9 @@ def make_questions(config: TrainConfig, pool: VectorPool, memory: WordingMemory 
     return data
 
 
-def _draw(generator: Generator, count: int) -> list:
-    samples = []
+def _draw(generator: Generator, count: int, padding: Padding | None) -> list[Sample]:
+    samples: list[Sample] = []
     while len(samples) < count:
-        samples += generator.samples(QUESTIONS_PER_TABLE)
+        drawn = generator.samples(QUESTIONS_PER_TABLE)
+        samples += padding.fill(drawn) if padding and padding.random.random() < PADDED else drawn
     return samples[:count]

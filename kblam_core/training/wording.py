@@ -1,12 +1,30 @@
 """How people put a question: the name shortened or mistyped, one of many wordings, lower case, no question mark, a greeting."""
 
 import random
+import re
 import unicodedata
+from pathlib import Path
 
+from anyascii import anyascii
+
+from kblam_core.lexical import fold, rarity
 from kblam_core.number_words import spellings
 from kblam_core.training.catalogue import Property, generic_questions
 
+TITLES = ("Mr", "Ms", "Mrs", "Dr", "Dr.", "Professor", "Sir", "old", "our")
+PEOPLE = set(
+    "star athlete patient employee politician scientist philosopher artist ruler celebrity customer guest character deity chair".split()
+)
+CONTEXT = tuple(  # what people say around a question
+    (Path(__file__).parent / "context.txt").read_text(encoding="utf-8").splitlines()
+)
+TELLS = 0.72  # rarity of a word that can stand for a whole name: not "new" or "the"
 INSTEAD = ("number", "no.", "code", "item", "the", "entry", "a")  # said for a word that all names share: "code 451" for "HTTP 451"
+
+
+def plain_letters(text: str) -> str:
+    """Without accents."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
 
 
 def slip(word: str, source: random.Random) -> str:
@@ -40,10 +58,10 @@ class Wording:
     def __init__(self, source: random.Random) -> None:
         self.random = source
 
-    def mention(self, entity: str, others: set[str]) -> str:
+    def mention(self, entity: str, others: set[str], noun: str = "") -> str:
         """The entity as a person types it: mostly as it stands, sometimes with a typo, without accents, or shortened.
 
-        others: the table's other entities, which the short form must not name.
+        others: the table's other entities, which the short form must not name. noun: what the entity is, as in "the Halden contract".
         """
         chance = self.random.random()
         parts = entity.split()
@@ -53,20 +71,44 @@ class Wording:
                 index = self.random.choice(long)
                 parts[index] = slip(parts[index], self.random)
                 return " ".join(parts)
-        elif chance < 0.19 and len(parts) > 1:
+        elif chance < 0.14 and len(parts) > 1:
             shorter = self._shortened(parts, others)
             if shorter:
                 return shorter
-        elif chance < 0.22:
-            plain = unicodedata.normalize("NFKD", entity)
-            return "".join(letter for letter in plain if not unicodedata.combining(letter))
-        elif chance < 0.24:
+        elif chance < 0.36 and len(parts) > 1:
+            return self._by_a_part(parts, others, noun) or entity
+        elif chance < 0.40:
+            return anyascii(entity) if self.random.random() < 0.5 else plain_letters(entity)
+        elif chance < 0.42:
             return entity.upper()
-        elif chance < 0.34 and any(spellings(part) for part in parts):
+        elif chance < 0.52 and any(spellings(part) for part in parts):
             return " ".join(self.random.choice(spellings(part) or (part,)) for part in parts)
-        elif chance < 0.54 and len(parts) > 1 and shared_words(entity, others):
+        elif chance < 0.72 and len(parts) > 1 and shared_words(entity, others):
             return self._without_shared(parts, entity, others) or entity
         return entity
+
+    def _by_a_part(self, parts: list[str], others: set[str], noun: str) -> str | None:
+        """What people say for a long name: a word or a few of it, that with what it is, a title, an initial, a cut first word."""
+        parts = [part.strip('()[],:;"“”') or part for part in parts]
+        size = 1 if len(parts) == 2 or self.random.random() < 0.6 else self.random.randrange(1, len(parts))
+        start = self.random.choice((0, 0, len(parts) - size, self.random.randrange(len(parts) - size + 1)))
+        run = parts[start : start + size]
+        how = self.random.random()
+        if how < 0.2 and noun in PEOPLE:
+            run = [parts[-1]]
+            said = f"{self.random.choice(TITLES)} {parts[-1]}"
+        elif how < 0.35 and noun:
+            said = f"{' '.join(run)} {noun.split()[-1]}"
+        elif how < 0.45 and parts[0][:1].isalpha():
+            run = parts[1:]
+            said = f"{parts[0][0]}. {' '.join(run)}"
+        elif how < 0.52 and len(parts[0]) > 5 and parts[0].isalpha():
+            run = parts[1:]
+            said = " ".join([parts[0][: self.random.choice((3, 4))], *run])
+        else:
+            said = " ".join(run)
+        tells = any(rarity(fold(part)) >= TELLS for part in run)
+        return said if tells and self._is_clear(run, others) else None
 
     def _without_shared(self, parts: list[str], entity: str, others: set[str]) -> str | None:
         """The name with something else, or nothing, for a word that most of the table's names have."""
@@ -86,7 +128,7 @@ class Wording:
         """Whether these words of a name tell something and name no other entity."""
         words = {part.casefold() for part in shorter}
         telling = any((len(part) > 2 and not part.islower()) or any(map(str.isdigit, part)) for part in shorter)
-        return telling and not any(words & {part.casefold() for part in other.split()} == words for other in others)
+        return telling and not any(words <= {part.casefold() for part in re.findall(r"[^\s()\[\],:;]+", other)} for other in others)
 
     def ask(self, property_: Property | None, name: str, entity: str, noun: str) -> str:
         """A question for the property of the entity, in one of its wordings or a general pattern."""
@@ -107,7 +149,10 @@ class Wording:
             question = question.lower()
         if chance() < 0.05:
             question = misspell(question, self.random)
-        if chance() < 0.04:
+        if chance() < 0.08:
+            said = self.random.choice(CONTEXT)
+            question = said.replace("...", question if said.startswith("...") else question[:1].upper() + question[1:])
+        elif chance() < 0.04:
             question = self.random.choice(("Hi, ", "Hello! ", "Please, ", "Quick question: ", "I was wondering, ", "So, ")) + question
         if chance() < 0.03:
             question = question.rstrip("?. ") + self.random.choice((" please?", ", please", " - thanks", "??", " ?"))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kblam_core.lexical import LEXICAL_FEATURES
 from kblam_core.prior import (
     COSINES,
+    ELSEWHERE,
     FLOOR,
     RESIDUALS,
     PriorInputs,
@@ -20,6 +21,7 @@ from kblam_core.prior import (
     answerable,
     candidates,
     cosines,
+    elsewhere,
     prior_loss,
     read,
     readable,
@@ -38,6 +40,7 @@ def random_inputs(batch: int = 3, count: int = 6, *, seed: int = 0) -> PriorInpu
 
     return PriorInputs(
         cosines=2 * torch.rand(batch, count, len(COSINES), generator=source) - 1,
+        elsewhere=torch.rand(batch, count, len(ELSEWHERE), generator=source),
         cross=4 * torch.randn(batch, count, generator=source),
         lexical=torch.rand(batch, count, len(LEXICAL_FEATURES), generator=source),
         group=torch.randint(0, 3, (batch, count), generator=source),
@@ -179,3 +182,16 @@ def test_the_loss_falls_in_a_few_steps():
     logits = network.eval()(inputs)
     assert (logits.argmax(-1)[:16] == torch.arange(16) % 6).float().mean() > 0.9
     assert (answerable(logits)[16:] < 0.5).float().mean() > 0.9
+
+
+def test_elsewhere_is_the_best_property_that_the_entity_has_not():
+    table = [Triple("Thai", "tones", "five"), Triple("Welsh", "speakers", "900,000"), Triple("Welsh", "tones", "none")]
+    found = read("How many speakers has Thai?", table, {})
+    unit = np.eye(2, dtype=np.float32)
+    speakers, tones = unit
+    readings = np.stack([speakers] * len(found.texts))
+    names = ["tones", "speakers", "Tones"]
+    measured = elsewhere(found, readings, readings, names, property_=np.stack([tones, speakers, tones]), statement=np.stack([tones] * 3))
+    assert measured.shape == (3, len(ELSEWHERE))
+    assert measured[0].tolist() == [1, 0, 1]  # Thai has no speakers, Welsh has
+    assert not measured[1:].any()  # Welsh has every property there is
