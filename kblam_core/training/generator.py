@@ -242,7 +242,8 @@ class Generator:
             source = row.domain if self.random.random() < 0.8 else self.random.choice(self.domains)
             name = self.entity(source)
             if name.casefold() not in names and not any(word.casefold() in held for word in re.findall(r"\w+", name)):
-                return self._absent(rows, row, self._mention(name, rows, row.domain.noun))
+                said = self._mention(name, rows, row.domain.noun)
+                return self._absent(rows, row, said if is_held_out(said) == self.held_out else name)
         return None
 
     def _near_miss(self, rows: list[Row]):

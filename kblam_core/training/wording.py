@@ -149,7 +149,7 @@ class Wording:
             question = question.lower()
         if chance() < 0.05:
             question = misspell(question, self.random)
-        if chance() < 0.08:
+        if chance() < 0.1:
             said = self.random.choice(CONTEXT)
             question = said.replace("...", question if said.startswith("...") else question[:1].upper() + question[1:])
         elif chance() < 0.04:

@@ -26,6 +26,7 @@ from kblam_core.prior import (
     read,
     readable,
 )
+from kblam_core.telling import Telling
 from kblam_core.triples import Triple
 
 TABLE = [
@@ -40,7 +41,7 @@ def random_inputs(batch: int = 3, count: int = 6, *, seed: int = 0) -> PriorInpu
 
     return PriorInputs(
         cosines=2 * torch.rand(batch, count, len(COSINES), generator=source) - 1,
-        elsewhere=torch.rand(batch, count, len(ELSEWHERE), generator=source),
+        elsewhere=torch.rand(batch, count, 2 * len(ELSEWHERE), generator=source),
         cross=4 * torch.randn(batch, count, generator=source),
         lexical=torch.rand(batch, count, len(LEXICAL_FEATURES), generator=source),
         group=torch.randint(0, 3, (batch, count), generator=source),
@@ -88,7 +89,7 @@ def test_candidates_are_the_best_in_order(triples, count, seed):
 
 
 def test_a_question_is_read_once_per_entity():
-    reading = read("Who is the head of Linden House?", TABLE, {})
+    reading = read("Who is the head of Linden House?", TABLE, Telling(TABLE))
     assert reading.texts[0] == "Who is the head of Linden House?"
     assert reading.texts[reading.which[0]] == "Who is the head of it?"
     assert reading.which[0] == reading.which[2] != reading.which[1]
@@ -100,14 +101,14 @@ def test_a_question_is_read_once_per_entity():
 
 def test_readings_are_limited_in_number():
     table = [Triple(f"word{letter}", "p", "v") for letter in "abcdefghijklmnopqrst"]
-    reading = read(" ".join(triple.entity for triple in table), table, {})
+    reading = read(" ".join(triple.entity for triple in table), table, Telling(table))
     assert len(reading.texts) <= RESIDUALS
     assert reading.which.max() < len(reading.texts)
 
 
 def test_nothing_to_read_is_no_error():
-    assert read("Who?", [], {}).lexical.shape == (0, len(LEXICAL_FEATURES))
-    assert read("", TABLE, {}).texts == [""]
+    assert read("Who?", [], Telling()).lexical.shape == (0, len(LEXICAL_FEATURES))
+    assert read("", TABLE, Telling(TABLE)).texts == [""]
 
 
 def test_cosines_are_in_the_order_of_their_names():
@@ -186,12 +187,12 @@ def test_the_loss_falls_in_a_few_steps():
 
 def test_elsewhere_is_the_best_property_that_the_entity_has_not():
     table = [Triple("Thai", "tones", "five"), Triple("Welsh", "speakers", "900,000"), Triple("Welsh", "tones", "none")]
-    found = read("How many speakers has Thai?", table, {})
+    found = read("How many speakers has Thai?", table, Telling(table))
     unit = np.eye(2, dtype=np.float32)
     speakers, tones = unit
     readings = np.stack([speakers] * len(found.texts))
     names = ["tones", "speakers", "Tones"]
     measured = elsewhere(found, readings, readings, names, property_=np.stack([tones, speakers, tones]), statement=np.stack([tones] * 3))
-    assert measured.shape == (3, len(ELSEWHERE))
-    assert measured[0].tolist() == [1, 0, 1]  # Thai has no speakers, Welsh has
+    assert measured.shape == (3, 2 * len(ELSEWHERE))
+    assert measured[0].tolist() == [1, 0, 1, 1, 0, 1]  # Thai has no speakers, Welsh has, and both have tones
     assert not measured[1:].any()  # Welsh has every property there is

@@ -25,6 +25,7 @@ from kblam_core.training.batching import Batcher
 from kblam_core.training.catalogue import load_catalogue
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.generator import FAMILIES, KINDS, Generator, Sample, is_held_out
+from kblam_core.training.padding import Padding
 from kblam_core.training.prior_stage import Prepared, VectorPool, collate, judge_prior, prepare, read_across, train_prior
 from kblam_core.training.wording import Wording, shared_words
 from tests.core.tiny import HashEncoder, tiny_adapter, tiny_model
@@ -132,6 +133,7 @@ def test_training_measures_what_asking_measures(data, monkeypatch):
         assert torch.equal(asked.group[0], torch.from_numpy(item.group))
         assert torch.equal(asked.lexical[0], torch.from_numpy(item.lexical))
         assert torch.allclose(asked.cosines[0], torch.from_numpy(item.cosines), atol=3e-3)  # the pool keeps half-width numbers
+        assert torch.allclose(asked.elsewhere[0], torch.from_numpy(item.elsewhere), atol=3e-3)
 
 
 def test_training_the_prior_lowers_its_loss(data):
@@ -258,6 +260,36 @@ def test_a_word_that_most_names_share_is_found_and_may_be_said_otherwise():
     said = {wording.mention("HTTP 404", names - {"HTTP 404"}) for _ in range(400)}
     assert {"404", "code 404", "the 404", "HTTP 404"} <= said
     assert all("404" in one for one in said)
+
+
+def test_a_long_name_is_said_by_a_part_that_names_nothing_else():
+    wording = Wording(random.Random(1))
+    others = {"Halvorsen Logistics lease", "Brightwater Foods supply agreement"}
+    said = {wording.mention("Halvorsen Shipping framework agreement", others, "contract") for _ in range(2000)}
+    assert {"Shipping", "Shipping contract", "H. Shipping framework agreement", "Hal Shipping framework agreement"} <= said
+    assert not {"Halvorsen", "agreement", "Halvorsen contract"} & said  # would name another, too
+    people = {wording.mention("Ayşe Yıldız", {"Emre Demir"}, "employee") for _ in range(2000)}
+    assert {"Ms Yıldız", "A. Yıldız", "Yıldız", "Ayse Yildiz"} <= people
+
+
+def test_large_tables_hold_more_that_could_not_be_meant():
+    padding = Padding(3, facts=600)
+    drawn = Generator(1, max_triples=40).samples(12)
+    filled = padding.fill(drawn)
+    assert [sample.question for sample in filled] == [sample.question for sample in drawn]
+    for before, after in zip(drawn, filled, strict=True):
+        assert after.triples[: len(before.triples)] == before.triples and after.gold == before.gold
+        added = after.triples[len(before.triples) :]
+        assert len(added) > 150
+        assert not {triple.entity.casefold() for triple in added} & {
+            before.entity.casefold(),
+            *(t.entity.casefold() for t in before.triples),
+        }
+    pool = VectorPool(HashEncoder())
+    for item in prepare(filled, pool):
+        assert item.gold.any() == bool(item.sample.gold)
+        if len(item.sample.triples) <= 48:  # only the candidates of a large table are kept
+            assert item.rows.tolist() == list(range(len(item.sample.triples)))
 
 
 def test_numbers_are_said_in_words_too():
