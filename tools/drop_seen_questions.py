@@ -1,21 +1,20 @@
-"""Drop from assets/evaluation_fresh every question that the training material could hold: its wording with its entity, an unrelated
-message, or the fact that answers it. The suite was written without looking at the training material, so a few of the world's facts
+"""Drop from an evaluation suite every question that the training material could hold: its wording with its entity, an unrelated
+message, or the fact that answers it. The suites were written without looking at the training material, so a few of the world's facts
 ("Who directed Parasite?") stood in both.
 
-    PYTHONPATH=. python tools/drop_seen_questions.py
+    PYTHONPATH=. python tools/drop_seen_questions.py assets/evaluation_fresh
 """
 
 import json
+import sys
 from pathlib import Path
 
 from kblam_core.training.seen import plain, seen_facts, seen_questions
 
-FOLDER = Path(__file__).parent.parent / "assets" / "evaluation_fresh"
 
-
-def main() -> None:
-    """Rewrite the .jsonl files without the questions that were seen; say how many went."""
-    paths = sorted(FOLDER.glob("*.jsonl"))
+def main(folder: Path) -> None:
+    """Rewrite the .jsonl files of `folder` without the questions that were seen; say how many went."""
+    paths = sorted(folder.glob("*.jsonl"))
     asked = {path: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] for path in paths}
     everything = [one for rows in asked.values() for one in rows]
     gone = {question for _, question in seen_questions(everything)}
@@ -28,4 +27,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    for name in sys.argv[1:]:
+        main(Path(name))

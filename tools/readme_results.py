@@ -12,6 +12,8 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "assets" / "results"
 SUITES = {
     "fresh": "**fresh tables, natural wordings**",
+    "blind": "**blind tables, names shortened, indirect wordings**",
+    "everyday": "everyday tables, written like the blind ones",
     "unseen": "unseen tables and properties",
     "held-out": "held-out entities, training wordings",
 }
@@ -24,7 +26,9 @@ MODES = {
     "no-copy": "kblam without the copy gate (`no-copy`)",
     "no-prior": "kblam without the question prior (`no-prior`)",
     "no-shortlist": "kblam without the shortlist (`no-shortlist`)",
+    "no-attention-loss": "kblam, an adapter trained without supervised attention",
     "paper": "plain KBLaM with this adapter (`paper`)",
+    "paper-trained": "plain KBLaM, an adapter trained for it (`paper`)",
     "zero-shot": "no table (`zero-shot`)",
 }
 SIZES = (10, 100, 1000, 10_000)

@@ -281,10 +281,8 @@ def test_large_tables_hold_more_that_could_not_be_meant():
         assert after.triples[: len(before.triples)] == before.triples and after.gold == before.gold
         added = after.triples[len(before.triples) :]
         assert len(added) > 150
-        assert not {triple.entity.casefold() for triple in added} & {
-            before.entity.casefold(),
-            *(t.entity.casefold() for t in before.triples),
-        }
+        named = {name.casefold() for name in (before.entity, *(triple.entity for triple in before.triples))}
+        assert not {triple.entity.casefold() for triple in added} & named
     pool = VectorPool(HashEncoder())
     for item in prepare(filled, pool):
         assert item.gold.any() == bool(item.sample.gold)
