@@ -31,7 +31,7 @@ PROPERTIES = ("director", "budget", "colour", "age")
 FACTS = tuple(Triple(entity, name, f"value{n}") for n, (entity, name) in enumerate(itertools.product(ENTITIES, PROPERTIES)))
 WORDINGS = ("What is the {p} of {e} ?", "{e} {p}")
 LAYERS = (1, 2)  # what layer 0 reads is the last token alone, which says nothing of the question
-STEPS = 150
+STEPS = 300
 
 
 def word_tokenizer() -> PreTrainedTokenizerFast:
