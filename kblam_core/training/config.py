@@ -41,7 +41,7 @@ class TrainConfig:
     max_triples: int = 96
     every: int = 3
     first: int | None = None
-    prior_epochs: int = 12
+    prior_epochs: int = 24
     attention_loss: float = 0.2
     prior_drop: float = 0.1
     map_rate: float = 3e-3

@@ -31,13 +31,13 @@ from kblam_core.training.cross_stage import is_left_out, train_cross
 from kblam_core.training.memory_stage import remember
 from kblam_core.training.prior_stage import VectorPool, judge_prior, read_across, seen_in_an_epoch, train_prior
 from kblam_core.training.questions import Questions, make_questions
-from kblam_core.training.starting import SLOWER, starting_adapter
+from kblam_core.training.starting import starting_adapter
 from kblam_core.training.team import Team
 from kblam_core.training.tracking import Tracker
 from kblam_core.wording_memory import WordingMemory
 
 CROSS_SHARE, PRIOR_SHARE = 0.55, 0.75  # of the time limit, at most, until the cross-encoder and the question prior are done
-PRIOR_RATE = 2e-3
+PRIOR_RATE, GENTLE_RATE = 5e-3, 6e-4  # from scratch; going on from a trained prior
 OWN = {"prior": "own table", "before": "own table before"}  # in the card, and in what prior_stage reports
 
 
@@ -213,7 +213,7 @@ def prior_stage(
             data.prior,
             epochs=config.prior_epochs,
             seed=config.seed,
-            rate=PRIOR_RATE * (SLOWER if config.start_from else 1),
+            rate=GENTLE_RATE if config.start_from else PRIOR_RATE,
             deadline=deadline,
             report=lambda step, loss: progress.update(task, completed=step, description=f"question prior  loss {loss:.3f}"),
         )
