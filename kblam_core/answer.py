@@ -19,7 +19,7 @@ class AskOptions:
     mode: str = "kblam"
     top_k: int = 256
     max_new_tokens: int = 256
-    threshold: float = 0.35
+    threshold: float = 0.5
     trace: bool = False
 
     def __post_init__(self) -> None:

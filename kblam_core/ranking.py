@@ -30,6 +30,9 @@ from kblam_core.triples import Triple
 from kblam_core.wording_memory import recall
 
 Shortlist = tuple[np.ndarray, np.ndarray | None]
+# Log odds by which generated questions make the prior too doubtful of people's tables: they ask for what is not there more often and more
+# cunningly than people do. Fitted on three development suites (TRAINING_LOG.md, seventh round).
+CALIBRATION = 0.7
 
 
 def rank(kb: KnowledgeBase, question: str, *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions) -> Shortlist:
@@ -109,7 +112,7 @@ def _prior(
 def answerable(logits: np.ndarray, *, shift: float = 0.0) -> float:
     """Probability that a candidate answers. Facts at FLOOR are no candidates: ten thousand of them are no evidence."""
     total = float(np.logaddexp.reduce(logits[logits > FLOOR])) if (logits > FLOOR).any() else FLOOR
-    return float(1 / (1 + np.exp(shift - total)))
+    return float(1 / (1 + np.exp(shift - CALIBRATION - total)))
 
 
 def own_probability(logits: np.ndarray | None, triples: Sequence[Triple]) -> np.ndarray:
