@@ -89,6 +89,7 @@ def tiny_adapter(*, seed: int = 1, layers: tuple[int, ...] = LAYERS, encoder: st
     """An adapter for tiny_model whose every part, those that start at zero included, has an effect."""
     torch.manual_seed(seed)
     adapter = KblamAdapter(AdapterConfig("tiny", encoder, ENCODER_WIDTH, WIDTH, HEADS, HEAD_WIDTH, layers))
+    torch.manual_seed(seed)  # again: what follows must not hang on how many weights the question prior has
     with torch.no_grad():
         for parameter in (*adapter.key_map.parameters(), *adapter.value_map.parameters(), *adapter.query_heads.parameters()):
             parameter.normal_(std=0.7)
