@@ -29,7 +29,7 @@ def test_five_answers_come_one_by_one_and_are_judged(session, host, model):
     assert comparison.right_fact().value == "Ingrid Solvang"
     assert [comparison.is_right(outcome) for outcome in comparison.outcomes] == [True, True, True, True, False]
     assert comparison.outcomes[-1].refused and "says that it does not know" in pages[-1]
-    assert [options.mode for _, _, options in model.asked] == ["kblam", "paper"] and model.asked[0][2].threshold == 0.5
+    assert [options.mode for _, _, options in model.asked] == ["kblam", "paper"] and model.asked[0][2].threshold == 0.3
 
 
 def test_without_a_cited_fact_nothing_is_judged(session, host):
