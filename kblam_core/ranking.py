@@ -110,7 +110,10 @@ def _prior(
 
 
 def answerable(logits: np.ndarray, *, shift: float = 0.0) -> float:
-    """Probability that a candidate answers. Facts at FLOOR are no candidates: ten thousand of them are no evidence."""
+    """Probability that a candidate answers, calibrated for people's tables; `prior.answerable` is the same as training sees it.
+
+    logits (M,); shift is taken from the log odds. Facts at FLOOR are no candidates: ten thousand of them are no evidence.
+    """
     total = float(np.logaddexp.reduce(logits[logits > FLOOR])) if (logits > FLOOR).any() else FLOOR
     return float(1 / (1 + np.exp(shift - CALIBRATION - total)))
 

@@ -19,7 +19,7 @@ from kblam_core.ranking import Shortlist, answerable, rank_many
 
 _JOINT = re.compile(r"\s*[;?]\s+(?:and\s+)?(?=\S)|\s*,?\s+(?:and also|and|plus|as well as|&)\s+|,\s+(?=(?:wh\w+|how)\b)", re.IGNORECASE)
 MOST_JOINTS = 3  # places where a question is tried to be taken apart
-SURE = 0.67  # probability that the table answers, of each part
+SURE = 0.67  # least probability that the table answers each part
 
 
 def in_parts(

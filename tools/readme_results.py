@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def suites() -> str:
-    """Every question of the three suites in the shipped mode."""
+    """Every question of the suites in the shipped mode."""
     reports = {title: report for name, title in SUITES.items() if (report := load(f"{name}-kblam"))}
     lines = [
         "Default model (SmolLM2-135M-Instruct, all-MiniLM-L6-v2, shipped adapter, default threshold), two CPU cores, float32.",
