@@ -1,14 +1,16 @@
-"""First stage of training: the cross-encoder, from the catalogue's wordings and WordNet's words. Each step asks some properties of
-different domains and shows, for each, facts of that domain: the asked property (mostly), its neighbours, and others that look like it.
+"""First stage of training: the cross-encoder, from the catalogue's wordings, people's questions and WordNet's words. Each step asks some
+properties of different domains and shows, for each, facts of that domain: the asked property (mostly), its neighbours, and others that
+look like it.
 
-One domain in eight is left out, so that the question prior is trained on wordings that the cross-encoder has not seen.
+One domain in eight and a third of the people's tables are left out, so that the question prior is trained on wordings that the
+cross-encoder has not seen.
 """
 
 import random
 import re
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from kblam_core.prior import readable, statement
 from kblam_core.training import files
 from kblam_core.training.catalogue import Domain, Property, generic_questions, load_catalogue, unrelated_messages
 from kblam_core.training.concepts import ConceptMaker
+from kblam_core.training.people import PeopleTable
+from kblam_core.training.people_pairs import PeoplePairs
 from kblam_core.training.values import Values
 from kblam_core.training.wording import misspell
 from kblam_core.triples import Triple
@@ -30,7 +34,8 @@ VALUES = 2  # different values shown with a property's name
 VALUE_LENGTH = 60  # characters of a value that matter here
 ABSENT = 0.25  # share of questions whose property is not among the facts
 CHECKPOINT_EVERY = 100  # steps
-CONCEPTS = 0.2  # share of questions about WordNet's words
+CONCEPTS = 0.2  # share of questions about WordNet's words, of those that are not people's
+PEOPLE = 0.2  # share of questions that people asked
 
 
 def is_left_out(domain: Domain) -> bool:
@@ -48,13 +53,24 @@ class Pairs:
 
 
 class PairMaker:
-    """An endless source of Pairs, a function of the seed; `concepts`: share of them that is about WordNet's words."""
+    """An endless source of Pairs, a function of the seed. people: tables that a share PEOPLE of them comes from; `concepts`: share of the
+    rest that is about WordNet's words."""
 
-    def __init__(self, domains: list[Domain], encoder: LocalEncoder, *, seed: int, facts: int, concepts: float = CONCEPTS) -> None:
+    def __init__(
+        self,
+        domains: list[Domain],
+        encoder: LocalEncoder,
+        *,
+        seed: int,
+        facts: int,
+        concepts: float = CONCEPTS,
+        people: Sequence[PeopleTable] = (),
+    ) -> None:
         self.random = random.Random(seed)
         self.domains, self.facts = domains, facts
         self.share = concepts
         self._concepts = ConceptMaker(encoder, seed=seed + 1, facts=facts)
+        self._people = PeoplePairs(people, seed=seed + 2, facts=facts)
         self._values = Values(seed)
         self._statements: dict[tuple[str, str, str], list[str]] = {}
         vectors = [encoder.encode([readable(one.names[0]) for one in domain.properties]) for domain in domains]
@@ -63,11 +79,12 @@ class PairMaker:
     def state(self) -> dict:
         """All that changes from draw to draw, for `restore`."""
         own = {"random": self.random.getstate(), "values": self._values.state(), "statements": self._statements}
-        return own | {"concepts": self._concepts.state()}
+        return own | {"concepts": self._concepts.state(), "people": self._people.state()}
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` gave."""
         self._concepts.restore(state["concepts"])
+        self._people.restore(state["people"])
         self.random.setstate(state["random"])
         self._values.restore(state["values"])
         self._statements = state["statements"]
@@ -75,6 +92,8 @@ class PairMaker:
     def draw(self) -> Pairs:
         """One question with its facts."""
         pick = self.random
+        if len(self._people) and pick.random() < PEOPLE:
+            return Pairs(*self._people.draw())
         domain = pick.choice(self.domains)
         asked = pick.choice(domain.properties)
         chance = pick.random()
@@ -166,23 +185,26 @@ def train_cross(
     deadline: float | None = None,
     domains: list[Domain] | None = None,
     concepts: float = CONCEPTS,
+    people: Sequence[PeopleTable] = (),
     report: Callable[[int, float], None] = lambda step, loss: None,
     checkpoint: Path | None = None,
 ) -> int:
     """Train `cross` in place; `deadline` is a time.monotonic() value. Returns the number of steps made in all.
 
+    domains: by default those that are not left out; people: tables whose questions are asked, too.
+
     checkpoint: a file that is written every CHECKPOINT_EVERY steps, and taken up where it is there and was made with the same settings:
     the run then goes on as it would have without the interruption.
     """
     domains = domains or [domain for domain in load_catalogue() if not is_left_out(domain)]
-    maker = PairMaker(domains, encoder, seed=seed, facts=facts, concepts=concepts)
+    maker = PairMaker(domains, encoder, seed=seed, facts=facts, concepts=concepts, people=people)
     body = [*cross.layers.parameters(), *cross.part.parameters()]
     head = [*cross.first.parameters(), *cross.second.parameters()]
     groups = [{"params": body, "lr": rate}, {"params": head, "lr": 1e-3}, {"params": [cross.scale], "lr": 1e-2, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [rate, 1e-3, 1e-2], total_steps=steps + 1, pct_start=0.1)
     cross.train()
-    made_with = [seed, steps, batch_size, facts, rate, concepts, len(domains), encoder.name]
+    made_with = [seed, steps, batch_size, facts, rate, concepts, len(domains), len(people), encoder.name]
     step = before = 0
     if checkpoint is not None and checkpoint.exists():
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)

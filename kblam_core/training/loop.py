@@ -29,6 +29,7 @@ from kblam_core.training.catalogue import Domain, load_catalogue
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.cross_stage import is_left_out, train_cross
 from kblam_core.training.memory_stage import remember
+from kblam_core.training.people import load_people
 from kblam_core.training.prior_stage import VectorPool, judge_prior, read_across, seen_in_an_epoch, train_prior
 from kblam_core.training.questions import Questions, make_questions
 from kblam_core.training.starting import starting_adapter
@@ -174,6 +175,7 @@ def cross_stage(config: TrainConfig, adapter: KblamAdapter, encoder, progress: P
         encoder,
         steps=config.cross_steps,
         seed=config.seed,
+        people=[table for table in load_people() if not table.left_out],
         dtype=torch.bfloat16 if has_bfloat16() else None,
         deadline=deadline,
         report=report,

@@ -26,7 +26,7 @@ class Padding:
                 stock.setdefault((row.triple.entity.casefold(), row.triple.property.casefold()), row.triple)
         self.random = random.Random(seed)
         self.stock = list(stock.values())[:facts]
-        self._words = [_rare(triple.entity) for triple in self.stock]
+        self._words = [rare_words(triple.entity) for triple in self.stock]
 
     def fill(self, samples: Sequence[Sample]) -> list[Sample]:
         """The questions of one table, all on the same larger one; its size is drawn log-uniformly.
@@ -35,7 +35,7 @@ class Padding:
         """
         named = {triple.entity for sample in samples for triple in sample.triples} | {sample.entity for sample in samples}
         taken = {name.casefold() for name in named}
-        rare = set().union(*map(_rare, named))
+        rare = set().union(*map(rare_words, named))
         free = [
             triple for triple, own in zip(self.stock, self._words, strict=True) if not own & rare and triple.entity.casefold() not in taken
         ]
@@ -44,6 +44,7 @@ class Padding:
         return [replace(sample, triples=sample.triples + added) for sample in samples]
 
 
-def _rare(name: str) -> set[str]:
+def rare_words(name: str) -> set[str]:
+    """The words of a name that few others have, case folded: two names that share one may be taken for each other."""
     found = words(name)
     return {word for word, rarity in zip(found.folded, found.rarity, strict=True) if rarity >= COMMON}

@@ -2,7 +2,8 @@
 
 import contextlib
 import pickle
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.progress import Progress
@@ -13,20 +14,23 @@ from kblam_core.training.cross_stage import is_left_out
 from kblam_core.training.generator import Generator, Sample
 from kblam_core.training.own_table import TableGenerator, own_rows
 from kblam_core.training.padding import Padding
+from kblam_core.training.people import load_people, people_checksum, people_samples
 from kblam_core.training.prior_stage import Prepared, VectorPool, prepare
 from kblam_core.wording_memory import WordingMemory
 
 QUESTIONS_PER_TABLE = 24
 MAX_TABLE = 192  # triples in the largest generated table
 CHECKED = 480  # questions kept aside to measure the prior
-PADDED = 0.33  # of the prior's generated tables, filled up to as many as ten thousand facts
-MIX = 4  # counts up when other questions are mixed below, or measured otherwise: what an older program kept is made anew
+PADDED = 0.33  # of the prior's tables, filled up to as many as ten thousand facts
+PARTS = 1  # of each of the people's tables, asked beside the whole of it
+MIX = 5  # counts up when other questions are mixed below, or measured otherwise: what an older program kept is made anew
 
 
 @dataclass
 class Questions:
-    """For the prior: half of them of domains that neither cross-encoder nor memory have seen, half of all domains, to learn what to make
-    of a wording that was met before. For the attention: of all domains. Kept aside: on held-out entities, and on the table of --kb."""
+    """For the prior: generated ones, half of them of domains that neither cross-encoder nor memory have seen, half of all domains, to learn
+    what to make of a wording that was met before; and people's, which neither has seen. For the attention: of all domains. Kept aside: on
+    held-out entities, and on the table of --kb."""
 
     prior: list[Prepared]
     attention: list[Prepared]
@@ -48,6 +52,7 @@ def make_questions(config: TrainConfig, pool: VectorPool, memory: WordingMemory 
         config.remembered,
         config.encoder,
         catalogue_checksum(),
+        people_checksum(),
         *((own, config.kb_share) if own else ()),
     )
     if config.resume and cache.exists():
@@ -69,16 +74,23 @@ def make_questions(config: TrainConfig, pool: VectorPool, memory: WordingMemory 
         done += count
         return made
 
-    def mixed(generator: Generator, seed: int, count: int, padding: Padding | None = None) -> list[Prepared]:
+    def people(count: int) -> list[Prepared]:
+        samples = _people_asked(config.seed + 9, count)
+        return [one for start in range(0, len(samples), 1200) for one in prepare(samples[start : start + 1200], pool, memory=memory)]
+
+    def mixed(others: Callable[[int], list[Prepared]], seed: int, count: int) -> list[Prepared]:
         share = round(config.kb_share * count) if own else 0
-        made = make(generator, count - share, padding)
+        made = others(count - share)
         return made + (make(TableGenerator(own, seed, max_triples=MAX_TABLE), share) if share else [])
 
     padding = Padding(config.seed + 8)
+    new, known = Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), Generator(config.seed + 6, max_triples=MAX_TABLE)
+    attended = Generator(config.seed + 2, max_triples=MAX_TABLE)
     data = Questions(
-        prior=mixed(Generator(config.seed, domains=left_out, max_triples=MAX_TABLE), config.seed + 3, config.questions, padding)
-        + mixed(Generator(config.seed + 6, max_triples=MAX_TABLE), config.seed + 7, config.questions, padding),
-        attention=mixed(Generator(config.seed + 2, max_triples=MAX_TABLE), config.seed + 4, config.questions),
+        prior=mixed(lambda count: make(new, count, padding), config.seed + 3, config.questions)
+        + mixed(lambda count: make(known, count, padding), config.seed + 7, config.questions)
+        + mixed(people, config.seed + 10, config.questions),
+        attention=mixed(lambda count: make(attended, count), config.seed + 4, config.questions),
         checked=make(Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE), CHECKED),
         own=make(TableGenerator(own, config.seed + 5, max_triples=MAX_TABLE), CHECKED // 2) if own else [],
     )
@@ -95,4 +107,15 @@ def _draw(generator: Generator, count: int, padding: Padding | None) -> list[Sam
     while len(samples) < count:
         drawn = generator.samples(QUESTIONS_PER_TABLE)
         samples += padding.fill(drawn) if padding and padding.random.random() < PADDED else drawn
+    return samples[:count]
+
+
+def _people_asked(seed: int, count: int) -> list[Sample]:
+    """At most `count` questions of the people's tables that are left out for the prior."""
+    groups = people_samples([table for table in load_people() if table.left_out], parts=PARTS, seed=seed)
+    random.Random(seed).shuffle(groups)
+    padding = Padding(seed)
+    samples: list[Sample] = []
+    for group in groups:
+        samples += padding.fill(group) if padding.random.random() < PADDED else group
     return samples[:count]

@@ -7,6 +7,7 @@ from typing import Any
 
 from kblam_core.prior import readable
 from kblam_core.training.catalogue import generic_questions, load_catalogue, unrelated_messages
+from kblam_core.training.people import load_people
 
 Fact = tuple[str, str, str]  # entity, property, value
 
@@ -21,7 +22,8 @@ def _in_word(sign: str) -> bool:
 
 
 def seen_questions(asked: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """(where, question) of those that training could ask: a wording filled with an entity of its domain, or an unrelated message."""
+    """(where, question) of those that training could ask: a wording filled with an entity of its domain, a question of the people's tables,
+    or an unrelated message."""
     questions = {plain(one["question"]) for one in asked} - {""}
     # Filling the wordings with the entities in all ways makes half a million texts; asking which fill could give a question does not.
     wordings = {
@@ -30,6 +32,7 @@ def seen_questions(asked: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     general = {plain(pattern.replace("{p}", readable(name))) for pattern in generic_questions() for name in _names()}
     messages = {plain(message) for message in unrelated_messages()}
     clashes = [("unrelated", question) for question in questions & messages]
+    clashes += [(table.name, question) for table in load_people() for question in questions & {plain(one.question) for one in table.asked}]
     for domain in load_catalogue():
         for entity in {plain(entity) for entity in domain.entities} - {""}:
             for question in questions:
@@ -40,8 +43,9 @@ def seen_questions(asked: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def seen_facts(facts: set[Fact]) -> set[Fact]:
-    """Those that training could draw: an entity, a property and a value of one domain."""
-    found = set()
+    """Those that training could draw: an entity, a property and a value of one domain, or a fact of the people's tables."""
+    people = {tuple(map(plain, (one.entity, readable(one.property), one.value))) for table in load_people() for one in table.triples}
+    found = {fact for fact in facts if (plain(fact[0]), plain(readable(fact[1])), plain(fact[2])) in people}
     for domain in load_catalogue():
         entities = {plain(entity) for entity in domain.entities}
         for property_ in domain.properties:

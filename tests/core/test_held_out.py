@@ -12,6 +12,7 @@ from kblam_core.prior import readable
 from kblam_core.training.catalogue import glosses, load_catalogue, unrelated_messages
 from kblam_core.training.concepts import load_concepts
 from kblam_core.training.generator import Generator
+from kblam_core.training.people import load_people
 from kblam_core.training.seen import plain, seen_facts, seen_questions
 from kblam_core.triples import read_table
 
@@ -78,3 +79,11 @@ def test_no_reserved_property_is_in_the_catalogue():
     }
     assert not taken
     assert not [word for concept in load_concepts() for word in concept.words if word in reserved]
+
+
+def test_peoples_tables_share_no_name_and_no_reserved_property():
+    names = {plain(triple.entity) for folder in FOLDERS for path in folder.glob("*.csv") for triple in read_table(path).triples}
+    reserved = {plain(triple.property) for path in RESERVED.glob("*.csv") for triple in read_table(path).triples}
+    for table in load_people():
+        assert not names & {plain(one.entity) for one in (*table.triples, *table.asked)}, table.name
+        assert not reserved & {plain(readable(one.property)) for one in (*table.triples, *table.asked)}, table.name
