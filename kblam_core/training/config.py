@@ -35,7 +35,7 @@ class TrainConfig:
     encoder: str = DEFAULT_ENCODER
     batch_size: int = 16
     stage: str = "both"
-    cross_steps: int = 1700
+    cross_steps: int = 2400
     remembered: int = 192
     questions: int = 12_000
     max_triples: int = 96

@@ -22,7 +22,7 @@ QUESTIONS_PER_TABLE = 24
 MAX_TABLE = 192  # triples in the largest generated table
 CHECKED = 480  # questions kept aside to measure the prior
 PADDED = 0.33  # of the prior's tables, filled up to as many as ten thousand facts
-PARTS = 1  # of each of the people's tables, asked beside the whole of it
+PARTS = 3  # of each of the people's tables, asked beside the whole of it
 MIX = 5  # counts up when other questions are mixed below, or measured otherwise: what an older program kept is made anew
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,9 +12,11 @@ import torch
 from transformers import BertConfig, BertModel
 
 from kblam_core.cross_encoder import PAIRS_AT_ONCE, CrossEncoder, CrossShape
+from kblam_core.prior import statement
 from kblam_core.training import cross_stage
 from kblam_core.training.catalogue import load_catalogue
-from kblam_core.training.cross_stage import PairMaker, cross_loss, is_left_out, train_cross
+from kblam_core.training.cross_stage import PEOPLE, PairMaker, cross_loss, is_left_out, train_cross
+from kblam_core.training.people import load_people
 from tests.core.tiny import ENCODER_WIDTH, HashEncoder
 
 SHAPE = CrossShape(below=1, layers=2, heads=4, inner=32)
@@ -101,6 +104,18 @@ def test_pairs_are_drawn_by_the_seed_and_hold_what_is_asked():
         assert "{e}" not in pairs.question
         assert pairs.question.strip()
     assert 0.6 < sum(pairs.answered for pairs in drawn) / len(drawn) < 0.8
+
+
+def test_people_ask_their_share_and_a_restored_maker_goes_on_with_it():
+    domains, tables = list(load_catalogue()[:3]), load_people()[:2]
+    maker, again = (PairMaker(domains, HashEncoder(), seed=3, facts=5, people=tables) for _ in range(2))
+    known = {statement(triple) for table in tables for triple in table.triples}
+    drawn = [maker.draw() for _ in range(400)]
+    assert 0.5 * PEOPLE < sum(set(pairs.facts) <= known for pairs in drawn) / len(drawn) < 1.5 * PEOPLE
+    saved = copy.deepcopy(maker.state())  # as written to a file
+    ahead = [maker.draw() for _ in range(50)]
+    again.restore(saved)
+    assert [again.draw() for _ in range(50)] == ahead
 
 
 def test_one_domain_in_eight_is_left_out_for_the_prior():
