@@ -62,7 +62,7 @@ def make_questions(config: TrainConfig, pool: VectorPool, memory: WordingMemory 
                 pool.vectors, data = pickle.load(file)
                 return data
     left_out = tuple(domain for domain in load_catalogue() if is_left_out(domain))
-    task = progress.add_task("questions", total=3 * config.questions)
+    task = progress.add_task("questions", total=4 * config.questions)
     done = 0
 
     def make(generator: Generator, count: int, padding: Padding | None = None) -> list[Prepared]:
@@ -75,8 +75,14 @@ def make_questions(config: TrainConfig, pool: VectorPool, memory: WordingMemory 
         return made
 
     def people(count: int) -> list[Prepared]:
+        nonlocal done
         samples = _people_asked(config.seed + 9, count)
-        return [one for start in range(0, len(samples), 1200) for one in prepare(samples[start : start + 1200], pool, memory=memory)]
+        made: list[Prepared] = []
+        for start in range(0, len(samples), 1200):
+            made += prepare(samples[start : start + 1200], pool, memory=memory)
+            progress.update(task, completed=done + len(made))
+        done += count
+        return made
 
     def mixed(others: Callable[[int], list[Prepared]], seed: int, count: int) -> list[Prepared]:
         share = round(config.kb_share * count) if own else 0
