@@ -63,6 +63,7 @@ EN = {
     "mode_paper": "Plain KBLaM, as in the paper",
     "mode_no-copy": "Without the copy gate",
     "mode_no-prior": "Without the question prior",
+    "mode_no-reader": "Without the reader",
     "mode_no-shortlist": "Without the shortlist",
     "threshold": "Refuse below",
     "threshold_info": "The least probability that some fact answers. Higher: refuses more often.",
@@ -280,8 +281,8 @@ EN = {
     "{heads} heads in {count} of the {depth} layers of the language model {backbone}: layers {layers}. For the whole table that is "
     "{shape} numbers (layers × heads × facts × width) of keys, and as many of values. The model itself stays as it was.",
     "guide_prior": "A first guess: which facts fit the question",
-    "guide_prior_text": "Before the model reads a word, the question prior compares the question with the facts. "
-    "The probability that a fact answers, each judged by itself:",
+    "guide_prior_text": "Before the model answers, the question prior compares the question with the facts; "
+    "the model's lower layers read the few that look best together with it. The probability that a fact answers, each judged by itself:",
     "guide_prior_sure": "That any fact answers: {confidence}. Below {threshold} the question is refused.",
     "guide_no_prior": "This answer was made without the question prior, so the model had to find the fact by attention alone.",
     "guide_shortlist": "Only the {top_k} most promising of the {facts} facts take part from here on.",

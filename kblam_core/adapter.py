@@ -2,7 +2,7 @@
 
 From the paper: one linear key map and one linear value map from sentence vectors to all KB layers, and one extra query projection per
 KB layer. Beyond it: a scale and an offset with which each head adds the question prior, and a copy gate. The question prior itself is a
-module of its own (prior.py), as is the cross-encoder that it draws on (cross_encoder.py); all are stored in one file.
+module of its own (prior.py), as are cross-encoder and reader that it draws on (cross_encoder.py, reader.py); all are stored in one file.
 
 Shapes: B batch, T tokens, M triples, E sentence width, H heads, D head width, L KB layers.
 """
@@ -21,10 +21,12 @@ from kblam_core.attention import LENGTH_SCALE, Knowledge, LayerKnowledge, log_sc
 from kblam_core.cross_encoder import CrossEncoder, CrossShape
 from kblam_core.errors import InputError, MissingWeightsError
 from kblam_core.prior import QuestionPrior
+from kblam_core.reader import ReaderShape, ReaderWeights
 from kblam_core.wording_memory import WordingMemory
 
 SCALE = ".int8_scale"  # follows the name of a matrix that is stored as int8
-BYTES = ("cross.layers.", "memory.wordings", "memory.properties", "key_map.", "value_map.")  # stored as int8
+BYTES = ("cross.layers.", "reader.layers.", "memory.wordings", "memory.properties", "key_map.", "value_map.")  # stored as int8
+READER, SMALL_READER = "reader.layers.", 1_000  # its many matrices are small, and still most of it
 GATE_FEATURES = 3  # KB mass, the prior's probability that some fact answers, the share of the strongest fact
 
 
@@ -47,6 +49,7 @@ class AdapterConfig:
     layers: tuple[int, ...]
     card: dict = field(default_factory=dict)
     cross: dict | None = None  # shape of the cross-encoder (CrossShape), None without one
+    reader: dict | None = None  # shape of the reader (ReaderShape), None without one
     memory: dict | None = None  # sizes of the wording memory, None without one
     key_norm: str = "head"
     slots: int | None = None
@@ -79,6 +82,7 @@ class KblamAdapter(nn.Module):
         self.gate = nn.Linear(config.hidden + GATE_FEATURES, 1)
         self.prior = QuestionPrior()
         self.cross = CrossEncoder(config.encoder_width, CrossShape(**config.cross)) if config.cross else None
+        self.reader = ReaderWeights(ReaderShape(**config.reader)) if config.reader else None
         self.memory = WordingMemory(config.encoder_width, **config.memory) if config.memory else None
         for scale in self.prior_scale:
             nn.init.zeros_(scale.weight)
@@ -161,7 +165,7 @@ class KblamAdapter(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         tensors: dict[str, Tensor] = {}
         for name, tensor in self.state_dict().items():
-            large = half and tensor.ndim == 2 and tensor.numel() > 10_000
+            large = half and tensor.ndim == 2 and tensor.numel() > (SMALL_READER if name.startswith(READER) else 10_000)
             if large and name.startswith(BYTES):
                 scale = tensor.abs().amax(1, keepdim=True).clamp_min(1e-8) / 127
                 tensors[name], tensors[name + SCALE] = (tensor / scale).round().to(torch.int8), scale.float()

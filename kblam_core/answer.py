@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from kblam_core.errors import InputError
 from kblam_core.trace import Trace
 
-MODES = ("kblam", "paper", "no-copy", "no-prior", "no-shortlist")
+MODES = ("kblam", "paper", "no-copy", "no-prior", "no-reader", "no-shortlist")
 MAX_QUESTION = 2_000
 
 
@@ -35,6 +35,10 @@ class AskOptions:
     @property
     def prior(self) -> bool:
         return self.mode not in ("paper", "no-prior")
+
+    @property
+    def reader(self) -> bool:
+        return self.mode not in ("paper", "no-prior", "no-reader")
 
     @property
     def shortlist(self) -> bool:

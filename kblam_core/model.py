@@ -23,6 +23,7 @@ from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.memory import check_memory
 from kblam_core.precision import pick_dtype, quantization_config
 from kblam_core.ranking import rank, rank_many
+from kblam_core.reader import FactReader
 from kblam_core.remote_encoder import recorded_name
 from kblam_core.seam_check import check_seam
 from kblam_core.shape import ModelShape
@@ -60,6 +61,7 @@ class Kblam:
         self.adapter = adapter.eval()
         self._writer = Writer(backbone, tokenizer, adapter)
         decoder.attach(backbone, adapter)
+        self._reader = FactReader(backbone, tokenizer, adapter.reader) if adapter.reader else None
 
     @classmethod
     def load(
@@ -203,7 +205,7 @@ class Kblam:
     def _answers(self, kb: KnowledgeBase, questions: Sequence[str], options: AskOptions) -> Iterator[Answer]:
         ranked_from = time.perf_counter()
         serious = [question for question in dict.fromkeys(questions) if len(kb) and not polite_reply(question)]
-        tools = {"encoder": self.encoder, "adapter": self.adapter, "options": options}
+        tools = self._ranking_tools(options)
         wholes = rank_many(kb, serious, **tools) if serious else []
         ranked = in_parts(kb, serious, wholes, **tools)
         share = (time.perf_counter() - ranked_from) / max(len(serious), 1)
@@ -224,9 +226,11 @@ class Kblam:
         options: AskOptions = AskOptions(),  # noqa: B008
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The shortlist: rows of the base (most promising first) and their prior logits (None without the prior)."""
-        options = self._suited(options)
-        whole = rank(kb, question, encoder=self.encoder, adapter=self.adapter, options=options)
-        return in_parts(kb, [question], [whole], encoder=self.encoder, adapter=self.adapter, options=options)[0]
+        tools = self._ranking_tools(self._suited(options))
+        return in_parts(kb, [question], [rank(kb, question, **tools)], **tools)[0]
+
+    def _ranking_tools(self, options: AskOptions) -> dict:
+        return {"encoder": self.encoder, "adapter": self.adapter, "options": options, "reader": self._reader}
 
     def _suited(self, options: AskOptions) -> AskOptions:
         """An adapter of plain KBLaM has but one mode: the default means that one, any other is an error."""

@@ -2,10 +2,10 @@
 
 The frozen sentence encoder sees the question, the question without the entity's name ("Who runs it?"), and each triple's key, entity,
 property and value; the wording memory says which property such a question asks for (wording_memory.py); the cross-encoder reads the
-most promising triples together with the question (cross_encoder.py); spelling says which words of the question name which entity
-(lexical.py). A small network, trained to tell the answering triple from its neighbours and from nothing at all, turns these measures
-into one logit per triple. KB attention adds these logits to its own (times a learned scale per head), and their sum against "no triple"
-says whether the table answers at all.
+most promising triples together with the question (cross_encoder.py), and the backbone's lower layers read the few best of these
+(reader.py); spelling says which words of the question name which entity (lexical.py). A small network, trained to tell the answering
+triple from its neighbours and from nothing at all, turns these measures into one logit per triple. KB attention adds these logits to its
+own (times a learned scale per head), and their sum against "no triple" says whether the table answers at all.
 
 Shapes: B questions, C candidate triples, E sentence width, F lexical features.
 """
@@ -26,7 +26,8 @@ CANDIDATES = 48  # triples the network looks at; all others get FLOOR
 FLOOR = -9.0  # logit of a triple that is no candidate
 MAX_STATEMENT = 160  # characters of a value that its statement shows the encoder
 CROSS_READ = 16  # of them, the cross-encoder reads this many
-NOT_READ = -8.0  # stands for the cross-encoder's logit where it did not read
+READ = 8  # and the reader the best of all, as they stand without it
+NOT_READ = -8.0  # stands for the logit of one that did not read
 RESIDUALS = 12  # different readings of the question (which words name the entity) that are encoded
 
 
@@ -44,12 +45,13 @@ def readable(property_: str) -> str:
 @dataclass
 class PriorInputs:
     """What the network reads. cosines (B, C, 8), see `cosines`; elsewhere (B, C, 6), see `elsewhere`; cross (B, C) logits of the
-    cross-encoder, NOT_READ where it did not look; lexical (B, C, F); group (B, C): number of the candidate's entity; padding (B, C):
-    True where there is no candidate."""
+    cross-encoder, reader (B, C) of the reader, NOT_READ where they did not look; lexical (B, C, F); group (B, C): number of the
+    candidate's entity; padding (B, C): True where there is no candidate."""
 
     cosines: Tensor
     elsewhere: Tensor
     cross: Tensor
+    reader: Tensor
     lexical: Tensor
     group: Tensor
     padding: Tensor
@@ -166,26 +168,28 @@ def _best(against: np.ndarray, among: np.ndarray) -> np.ndarray:
 class QuestionPrior(nn.Module):
     """Scores candidates; logits of "this triple answers", against a fixed 0 for "none does".
 
-    A small network over plain measures: cosines of the frozen vectors, the cross-encoder's logit, the words' spelling; each also seen
-    against the best of the table, against the other properties of the same entity, and against those that it has not. It has no view
-    of the vectors themselves, so it cannot learn topics by heart.
+    A small network over plain measures: cosines of the frozen vectors, the logits of cross-encoder and reader, the words' spelling; each
+    also seen against the best of the table, against the other properties of the same entity, and against those that it has not. It has
+    no view of the vectors themselves, so it cannot learn topics by heart.
+
+    It looks twice: first without the reader, which then reads the READ facts that look best, then with what the reader says.
     """
 
-    RIVALS = (3, 5, 6, 8)  # measures of the property: reading-property, reading-statement, expected-property, cross
-    CROSS_UNIT = 5.0  # divides the cross-encoder's logits, which are wider than cosines
+    RIVALS = (3, 5, 6, 8, 9)  # measures of the property: reading-property, reading-statement, expected-property, cross, reader
+    LOGIT_UNIT = 5.0  # divides the logits, which are wider than cosines
 
     def __init__(self, *, hidden: int = 96, dropout: float = 0.1) -> None:
         super().__init__()
-        measures = len(COSINES) + 1
-        features = 2 * measures + len(self.RIVALS) + 4 * len(ELSEWHERE) + len(LEXICAL_FEATURES) + 2
+        measures = len(COSINES) + 2
+        features = 2 * measures + len(self.RIVALS) + 4 * len(ELSEWHERE) + len(LEXICAL_FEATURES) + 3
         self.first = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout))
         self.second = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1))
 
     def forward(self, inputs: PriorInputs) -> Tensor:
         """(B, C) logits; FLOOR at the padding."""
-        measures = torch.cat([inputs.cosines, inputs.cross[..., None] / self.CROSS_UNIT], dim=-1)
+        measures = torch.cat([inputs.cosines, torch.stack([inputs.cross, inputs.reader], dim=-1) / self.LOGIT_UNIT], dim=-1)
         hidden_away = inputs.padding[..., None]
-        least = NOT_READ / self.CROSS_UNIT
+        least = NOT_READ / self.LOGIT_UNIT
         best = measures.masked_fill(hidden_away, least).amax(1, keepdim=True)
         same = (inputs.group[:, :, None] == inputs.group[:, None, :]) & ~inputs.padding[:, None, :]  # (B, C, C)
         others = same & ~torch.eye(same.shape[1], dtype=torch.bool, device=same.device)
@@ -201,6 +205,7 @@ class QuestionPrior(nn.Module):
                 inputs.lexical,
                 coverage - coverage.masked_fill(hidden_away, 0).amax(1, keepdim=True),
                 others.any(-1, keepdim=True).float(),
+                (inputs.reader[..., None] != NOT_READ).float(),
             ],
             dim=-1,
         )

@@ -17,6 +17,7 @@ from kblam_core.prior import (
     CROSS_READ,
     FLOOR,
     NOT_READ,
+    READ,
     PriorInputs,
     Reading,
     candidates,
@@ -26,6 +27,7 @@ from kblam_core.prior import (
     readable,
     statement,
 )
+from kblam_core.reader import FactReader
 from kblam_core.triples import Triple
 from kblam_core.wording_memory import recall
 
@@ -35,14 +37,28 @@ Shortlist = tuple[np.ndarray, np.ndarray | None]
 CALIBRATION = 0.8
 
 
-def rank(kb: KnowledgeBase, question: str, *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions) -> Shortlist:
+def rank(
+    kb: KnowledgeBase,
+    question: str,
+    *,
+    encoder: SentenceEncoder,
+    adapter: KblamAdapter,
+    options: AskOptions,
+    reader: FactReader | None = None,
+) -> Shortlist:
     """Rows of the base, most promising first, and their prior logits (None without the prior)."""
-    return rank_many(kb, [question], encoder=encoder, adapter=adapter, options=options)[0]
+    return rank_many(kb, [question], encoder=encoder, adapter=adapter, options=options, reader=reader)[0]
 
 
 @torch.inference_mode()
 def rank_many(
-    kb: KnowledgeBase, questions: Sequence[str], *, encoder: SentenceEncoder, adapter: KblamAdapter, options: AskOptions
+    kb: KnowledgeBase,
+    questions: Sequence[str],
+    *,
+    encoder: SentenceEncoder,
+    adapter: KblamAdapter,
+    options: AskOptions,
+    reader: FactReader | None = None,
 ) -> list[Shortlist]:
     """As `rank`, for each question; the encoder is asked twice for all of them together, which a service behind HTTP feels most."""
     if not options.prior and not options.shortlist:
@@ -59,10 +75,10 @@ def rank_many(
     texts = list(dict.fromkeys(text for reading in readings for text in reading.texts[1:]))
     read_as = dict(zip(texts, encoder.encode(texts), strict=True))
     ranked = []
-    for vector, rows, reading in zip(vectors, found, readings, strict=True):
+    for question, vector, rows, reading in zip(questions, vectors, found, readings, strict=True):
         own = np.stack([vector, *(read_as[text] for text in reading.texts[1:])])
         logits = np.full(len(rows), FLOOR, dtype=np.float32)
-        logits[:CANDIDATES] = _prior(kb, reading, own, rows[:CANDIDATES], encoder, adapter)
+        logits[:CANDIDATES] = _prior(kb, question, reading, own, rows[:CANDIDATES], encoder, adapter, reader if options.reader else None)
         if count < len(rows):  # a shortlist shorter than the candidates: the prior says which of them stay
             order = np.argsort(-logits, kind="stable")[:count]
             rows, logits = rows[order], logits[order]
@@ -71,7 +87,14 @@ def rank_many(
 
 
 def _prior(
-    kb: KnowledgeBase, reading: Reading, vectors: np.ndarray, rows: np.ndarray, encoder: SentenceEncoder, adapter: KblamAdapter
+    kb: KnowledgeBase,
+    question: str,
+    reading: Reading,
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    encoder: SentenceEncoder,
+    adapter: KblamAdapter,
+    reader: FactReader | None,
 ) -> np.ndarray:
     """(C,) logits of the candidates in `rows`; vectors are those of reading.texts, the question's first."""
     triples = [kb.triples[row] for row in rows]
@@ -102,11 +125,18 @@ def _prior(
         cosines=tensor(measured),
         elsewhere=tensor(elsewhere(reading, vectors, expected, properties, **of_property)),
         cross=tensor(crossed),
+        reader=tensor(np.full(len(rows), NOT_READ, dtype=np.float32)),
         lexical=tensor(reading.lexical),
         group=tensor(reading.group),
         padding=torch.zeros(1, len(rows), dtype=torch.bool, device=device),
     )
-    return adapter.prior(inputs)[0].cpu().numpy()
+    logits = adapter.prior(inputs)[0]
+    if reader is not None and len(rows):
+        best = logits.topk(min(READ, len(rows))).indices
+        read = reader.logits(question, [triples[number] for number in best.tolist()])
+        inputs.reader[0, best] = torch.from_numpy(read).to(device)
+        logits = adapter.prior(inputs)[0]
+    return logits.cpu().numpy()
 
 
 def answerable(logits: np.ndarray, *, shift: float = 0.0) -> float:

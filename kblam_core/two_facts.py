@@ -16,6 +16,7 @@ from kblam_core.followup import NAMED, complete, with_entity
 from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.prior import CANDIDATES, FLOOR
 from kblam_core.ranking import Shortlist, answerable, rank_many
+from kblam_core.reader import FactReader
 
 _JOINT = re.compile(r"\s*[;?]\s+(?:and\s+)?(?=\S)|\s*,?\s+(?:and also|and|plus|as well as|&)\s+|,\s+(?=(?:wh\w+|how)\b)", re.IGNORECASE)
 MOST_JOINTS = 3  # places where a question is tried to be taken apart
@@ -30,6 +31,7 @@ def in_parts(
     encoder: SentenceEncoder,
     adapter: KblamAdapter,
     options: AskOptions,
+    reader: FactReader | None = None,
 ) -> list[Shortlist]:
     """`wholes` are the shortlists of the questions as they stand. For one that asks for two facts: a shortlist in which a fact's logit is
     the better one of the two parts'. The parts of all questions are ranked together."""
@@ -37,7 +39,8 @@ def in_parts(
         return list(wholes)
     halves = [list(_halves(kb, question)) if logits is not None else [] for question, (_, logits) in zip(questions, wholes, strict=True)]
     parts = list(dict.fromkeys(part for pairs in halves for pair in pairs for part in pair))
-    ranked = dict(zip(parts, rank_many(kb, parts, encoder=encoder, adapter=adapter, options=options), strict=True)) if parts else {}
+    tools = {"encoder": encoder, "adapter": adapter, "options": options, "reader": reader}
+    ranked = dict(zip(parts, rank_many(kb, parts, **tools), strict=True)) if parts else {}
     return [_best(whole, [(ranked[one], ranked[two]) for one, two in pairs]) for whole, pairs in zip(wholes, halves, strict=True)]
 
 

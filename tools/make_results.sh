@@ -16,7 +16,7 @@ evaluate --suite assets/evaluation_everyday --mode kblam --json "$out/everyday-k
 evaluate --suite assets/evaluation --mode kblam --json "$out/unseen-kblam.json"
 evaluate --suite assets/evaluation_held_out --mode kblam --json "$out/held-out-kblam.json"
 evaluate --suite assets/evaluation --set extra --mode kblam --limit 260 --json "$out/extra-kblam.json"
-for mode in kblam dense rag rag-plain in-context no-copy no-prior no-shortlist paper zero-shot; do
+for mode in kblam dense rag rag-plain in-context no-copy no-prior no-reader no-shortlist paper zero-shot; do
   evaluate --suite assets/evaluation_fresh --mode "$mode" --limit 60 --json "$out/fresh-60-$mode.json"
 done
 for pair in no_attention_loss:no-attention-loss:kblam plain:paper-trained:paper; do

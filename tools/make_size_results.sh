@@ -10,7 +10,7 @@ suite=(--suite assets/evaluation --set main --set extra)
 drawn_modes="kblam no-prior paper dense rag rag-plain in-context zero-shot" # the lines of the chart
 mkdir -p "$out"
 for size in ${SIZES:-10 100 1000 10000}; do
-  for mode in ${MODES:-kblam dense rag-plain rag no-copy no-prior no-shortlist paper in-context zero-shot}; do
+  for mode in ${MODES:-kblam dense rag-plain rag no-copy no-prior no-reader no-shortlist paper in-context zero-shot}; do
     if [[ $mode == in-context && $size -gt 100 ]]; then continue; fi # longer than the context window
     "$python" -m kblam_core evaluate "${suite[@]}" --size "$size" --mode "$mode" --limit "${LIMIT:-970}" --json "$out/size-$size-$mode.json"
   done

@@ -25,6 +25,7 @@ MODES = {
     "dense": "the encoder's nearest fact, never refuses (`dense`)",
     "no-copy": "kblam without the copy gate (`no-copy`)",
     "no-prior": "kblam without the question prior (`no-prior`)",
+    "no-reader": "kblam without the reader (`no-reader`)",
     "no-shortlist": "kblam without the shortlist (`no-shortlist`)",
     "no-attention-loss": "kblam, an adapter trained without supervised attention",
     "paper": "plain KBLaM with this adapter (`paper`)",

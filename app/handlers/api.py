@@ -41,7 +41,7 @@ def make_ask(host: ModelHost):
         Args:
             question: The question, in English.
             triples: The facts as [entity, property, value] rows.
-            mode: kblam, paper, no-copy, no-prior or no-shortlist.
+            mode: kblam, paper, no-copy, no-prior, no-reader or no-shortlist.
         """
         try:
             question = str(question or "").strip()

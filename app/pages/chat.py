@@ -11,7 +11,7 @@ from app.assets import script
 from app.texts import static
 from kblam_core import AskOptions
 
-MODES = ("kblam", "paper", "no-copy", "no-prior", "no-shortlist")
+MODES = ("kblam", "paper", "no-copy", "no-prior", "no-reader", "no-shortlist")
 
 
 @dataclass(frozen=True)

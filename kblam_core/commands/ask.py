@@ -26,7 +26,7 @@ def ask(
     questions: Annotated[
         Path | None, typer.Option(help='Answer a whole file: JSON lines with "question" (.jsonl), or one question a line (.txt).')
     ] = None,
-    mode: Annotated[str, typer.Option(help="kblam, paper, no-copy, no-prior or no-shortlist.")] = "kblam",
+    mode: Annotated[str, typer.Option(help="kblam, paper, no-copy, no-prior, no-reader or no-shortlist.")] = "kblam",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of text, with --questions one a line.")] = False,
     top_k: TopK = None,
     threshold: Threshold = None,

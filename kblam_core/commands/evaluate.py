@@ -13,7 +13,7 @@ from kblam_core.commands.shared import Adapter, AnyBackbone, Device, Dtype, Enco
 from kblam_core.errors import InputError
 from kblam_core.triples import MAX_ROWS
 
-_MODES = "kblam, paper, no-copy, no-prior, no-shortlist, dense, rag, rag-plain, in-context or zero-shot."
+_MODES = "kblam, paper, no-copy, no-prior, no-reader, no-shortlist, dense, rag, rag-plain, in-context or zero-shot."
 
 
 def evaluate(
@@ -47,7 +47,7 @@ def evaluate(
     \b
     Modes:
       kblam       the method with all additions
-      paper       plain KBLaM;  no-copy, no-prior, no-shortlist: one addition off
+      paper       plain KBLaM;  no-copy, no-prior, no-reader, no-shortlist: one addition off
       dense       the encoder's nearest fact alone
       rag         the same encoder's five nearest facts in the same model's prompt
       rag-plain   the same with a shorter prompt, without worked examples

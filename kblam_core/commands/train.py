@@ -26,6 +26,7 @@ def train(
     stage: Annotated[str, typer.Option(help="both, prior or attention.")] = "both",
     questions: Annotated[int | None, typer.Option(min=1, help="Different questions to generate.")] = None,
     cross_steps: Annotated[int | None, typer.Option(min=0, help="Steps of the cross-encoder; 0 trains without one.")] = None,
+    reader_steps: Annotated[int | None, typer.Option(min=0, help="Steps of the reader; 0 trains without one.")] = None,
     prior_drop: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Share of batches without the question prior; 1 trains plain KBLaM."),
@@ -96,6 +97,7 @@ def train(
         "batch_size": batch_size,
         "questions": questions,
         "cross_steps": cross_steps,
+        "reader_steps": reader_steps,
         "prior_drop": prior_drop,
         "attention_loss": attention_loss,
         "device": device,

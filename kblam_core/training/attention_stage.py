@@ -17,7 +17,7 @@ from kblam_core.training import files
 from kblam_core.training.batching import Batch, Batcher
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.losses import Counts, Losses, attention_losses
-from kblam_core.training.prior_stage import Prepared
+from kblam_core.training.prepared import Prepared
 from kblam_core.training.starting import SLOWER
 from kblam_core.training.team import Team
 
@@ -115,7 +115,7 @@ def train_attention(
     With config.resume a checkpoint in config.out is taken up: parameters, optimizer, step, order of the data. The processes of a team
     share each step's questions; the first one keeps the files and the time.
     """
-    for part in (adapter.prior, adapter.cross):
+    for part in (adapter.prior, adapter.cross, adapter.reader):
         if part is not None:
             part.requires_grad_(False).eval()
     if config.checkpointing:
@@ -180,5 +180,5 @@ def draw(data: list[Prepared], config: TrainConfig, step: int) -> tuple[list[Pre
 
 
 def _save(path: Path, adapter: KblamAdapter, optimizer: torch.optim.Optimizer, step: int, spent: float) -> None:
-    trained = {name: tensor for name, tensor in adapter.state_dict().items() if not name.startswith(("prior.", "cross."))}
+    trained = {name: tensor for name, tensor in adapter.state_dict().items() if not name.startswith(("prior.", "cross.", "reader."))}
     files.save({"adapter": trained, "optimizer": optimizer.state_dict(), "step": step, "spent": spent}, path)

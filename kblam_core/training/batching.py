@@ -15,7 +15,8 @@ from kblam_core.adapter import KblamAdapter
 from kblam_core.backbones import has_bfloat16
 from kblam_core.prior import FLOOR, answerable
 from kblam_core.prompt import Sentences, build_prompt
-from kblam_core.training.prior_stage import Prepared, VectorPool, collate, read_across
+from kblam_core.training.prepared import Prepared, VectorPool
+from kblam_core.training.prior_stage import collate, read_across
 from kblam_core.triples import Triple
 
 

@@ -16,7 +16,8 @@ PRECISIONS = ("auto", "bf16", "float32")
 class TrainConfig:
     """out: folder of the adapter and its checkpoints. time_limit: minutes for everything. steps: of the attention stage.
 
-    cross_steps: of the cross-encoder (0: train without one). remembered: width of the wording memory's vectors (0: without one).
+    cross_steps: of the cross-encoder, reader_steps: of the reader (0: train without one). remembered: width of the wording memory's
+    vectors (0: without one). prior_epochs: of the question prior without the reader, read_epochs: after those, with it.
     questions: how many different questions are generated for the attention, and twice as many for the prior. every, first: which layers
     get a KB branch.
     attention_loss: weight of the supervision of KB attention (0 switches it off). prior_drop: share of batches trained without the
@@ -36,12 +37,14 @@ class TrainConfig:
     batch_size: int = 16
     stage: str = "both"
     cross_steps: int = 2400
+    reader_steps: int = 1600
     remembered: int = 192
     questions: int = 12_000
     max_triples: int = 96
     every: int = 3
     first: int | None = None
     prior_epochs: int = 24
+    read_epochs: int = 8
     attention_loss: float = 0.2
     prior_drop: float = 0.1
     map_rate: float = 3e-3
@@ -59,13 +62,13 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.stage not in STAGES:
             raise InputError(f"stage must be one of {', '.join(STAGES)}, got '{self.stage}'.")
-        for name in ("steps", "batch_size", "questions", "max_triples", "every", "prior_epochs", "accumulate"):
+        for name in ("steps", "batch_size", "questions", "max_triples", "every", "prior_epochs", "read_epochs", "accumulate"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}.")
         for name in ("time_limit", "attention_loss", "map_rate", "query_rate", "gate_rate"):
             if not math.isfinite(getattr(self, name)) or getattr(self, name) < 0:
                 raise InputError(f"{name} must be a number of at least 0, got {getattr(self, name)}.")
-        for name in ("cross_steps", "remembered"):
+        for name in ("cross_steps", "reader_steps", "remembered"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must be at least 0, got {getattr(self, name)}.")
         if self.precision not in PRECISIONS:

@@ -1,177 +1,23 @@
-"""Second stage of training: the question prior, from generated questions. No backbone is needed.
+"""The question prior's stage of training, from prepared questions: what cross-encoder and reader say of them, then the network itself.
 
-Texts are encoded once into a pool of vectors; a prepared question holds indices into it. Shapes: C candidates, F lexical features.
+Shapes: B questions, C candidates.
 """
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import torch
 
 from kblam_core.cross_encoder import CrossEncoder
 from kblam_core.encoders import SentenceEncoder
-from kblam_core.lexical import EntityIndex
-from kblam_core.prior import (
-    CANDIDATES,
-    CROSS_READ,
-    NOT_READ,
-    PriorInputs,
-    QuestionPrior,
-    Reading,
-    answerable,
-    candidates,
-    cosines,
-    elsewhere,
-    prior_loss,
-    read,
-    readable,
-    statement,
-)
-from kblam_core.telling import Telling
-from kblam_core.training.generator import Sample
-from kblam_core.triples import Triple
-from kblam_core.wording_memory import WordingMemory, recall
+from kblam_core.prior import NOT_READ, READ, PriorInputs, QuestionPrior, answerable, prior_loss
+from kblam_core.reader import FactReader
+from kblam_core.training.prepared import Prepared
 
-KEPT_WHOLE = 256  # of a larger table only the candidates are kept
+UNREAD = 0.3  # share of the questions that training shows as they look before the reader has read
 NEAR_MISS = 2  # how often a question for a name like a held one is seen in an epoch: a wrong answer to it is the hardest to notice
-
-
-class VectorPool:
-    """Sentence vectors by text, in one float16 matrix: `index` notes texts, `fill` encodes those not yet there."""
-
-    def __init__(self, encoder: SentenceEncoder) -> None:
-        self.encoder = encoder
-        self._numbers: dict[str, int] = {}
-        self.vectors = np.zeros((0, encoder.width), dtype=np.float16)
-
-    def index(self, text: str) -> int:
-        return self._numbers.setdefault(text, len(self._numbers))
-
-    def fill(self) -> None:
-        fresh = list(self._numbers)[len(self.vectors) :]
-        if fresh:
-            self.vectors = np.concatenate([self.vectors, self.encoder.encode(fresh).astype(np.float16)])
-
-    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
-        return self.vectors[indices].astype(np.float32)
-
-
-@dataclass
-class Prepared:
-    """One question with what the prior sees of its candidates. `rows` are the candidates' numbers in the sample's table."""
-
-    sample: Sample
-    rows: np.ndarray  # (C,)
-    readings: list[str]
-    reading_of: np.ndarray  # (C,) which reading goes with which candidate
-    cosines: np.ndarray  # (C, 8)
-    elsewhere: np.ndarray  # (C, 6)
-    lexical: np.ndarray  # (C, F)
-    group: np.ndarray
-    gold: np.ndarray  # (C,) bool
-    key_all: np.ndarray  # (M,) pool indices of every triple's key and value, for the attention stage
-    value_all: np.ndarray
-    cross: np.ndarray | None = None  # (C,) logits of the cross-encoder, once read
-
-    def pairs(self) -> tuple[list[str], list[str]]:
-        """What the cross-encoder reads: readings and statements of the first CROSS_READ candidates."""
-        count = min(CROSS_READ, len(self.rows))
-        facts = [statement(self.sample.triples[row]) for row in self.rows[:count]]
-        return [self.readings[number] for number in self.reading_of[:count]], facts
-
-
-def prepare(
-    samples: Iterable[Sample],
-    pool: VectorPool,
-    progress: Callable[[int], None] = lambda _: None,
-    *,
-    memory: WordingMemory | None = None,
-) -> list[Prepared]:
-    """Encode what the samples need and find each question's candidates as `Kblam.ask` does."""
-    tables: dict[tuple[Triple, ...], _Table] = {}
-    drafts = []
-    for sample in samples:
-        if sample.triples not in tables:
-            tables[sample.triples] = _Table(sample.triples, pool)
-        drafts.append((sample, pool.index(sample.question), tables[sample.triples]))
-    pool.fill()
-    found = []
-    for number, (sample, question, table) in enumerate(drafts):
-        progress(number)
-        coverage = table.names.coverage(sample.question)[table.name_of]
-        rows = candidates(pool[question], pool[table.key], coverage, CANDIDATES)
-        key, value = table.key, table.value
-        if len(sample.triples) > KEPT_WHOLE:
-            if sample.gold and not np.isin(rows, sample.gold).any():
-                continue  # the answer is out of sight: nothing to learn from
-            gold = tuple(np.flatnonzero(np.isin(rows, sample.gold)).tolist())
-            key, value = key[rows], value[rows]
-            sample, rows = replace(sample, triples=tuple(sample.triples[row] for row in rows), gold=gold), np.arange(len(rows))
-        chosen = [sample.triples[row] for row in rows]
-        reading = read(sample.question, chosen, table.telling)
-        texts = np.array([pool.index(text) for text in reading.texts])
-        named = {
-            "entity": np.array([pool.index(triple.entity) for triple in chosen]),
-            "property_": np.array([pool.index(readable(triple.property)) for triple in chosen]),
-            "statement": np.array([pool.index(statement(triple)) for triple in chosen]),
-        }
-        found.append((sample, question, key, value, rows, reading, texts, named))
-    pool.fill()
-    return [_prepared(*draft, pool, memory) for draft in found]
-
-
-class _Table:
-    """What all questions on one table share: places of its keys and values in the pool (M,), its names and what tells them apart."""
-
-    def __init__(self, triples: Sequence[Triple], pool: VectorPool) -> None:
-        self.key = np.array([pool.index(triple.key_text) for triple in triples])
-        self.value = np.array([pool.index(triple.value_text) for triple in triples])
-        number: dict[str, int] = {}  # each name once, as in a knowledge base
-        self.name_of = np.array([number.setdefault(triple.entity, len(number)) for triple in triples])
-        self.names = EntityIndex(list(number))
-        self.telling = Telling(triples)
-
-
-def _prepared(
-    sample: Sample,
-    question: int,
-    key: np.ndarray,
-    value: np.ndarray,
-    rows: np.ndarray,
-    reading: Reading,
-    texts: np.ndarray,
-    named: dict[str, np.ndarray],
-    pool: VectorPool,
-    memory: WordingMemory | None,
-) -> Prepared:
-    """key, value (M,), texts (R,) and named (C,) each are places in the pool."""
-    expected, familiar = recall(memory, pool[texts])
-    vectors = {name: pool[numbers] for name, numbers in named.items()}
-    of_property = {name: vectors[name] for name in ("property_", "statement")}
-    return Prepared(
-        sample=sample,
-        rows=rows,
-        readings=reading.texts,
-        reading_of=reading.which,
-        cosines=cosines(
-            pool[question],
-            pool[texts[reading.which]],
-            key=pool[key[rows]],
-            value=pool[value[rows]],
-            **vectors,
-            expected=expected[reading.which],
-            familiar=familiar[reading.which],
-        ),
-        elsewhere=elsewhere(reading, pool[texts], expected, [readable(sample.triples[row].property) for row in rows], **of_property),
-        lexical=reading.lexical,
-        group=reading.group,
-        gold=np.isin(rows, sample.gold),
-        key_all=key,
-        value_all=value,
-    )
 
 
 def read_across(
@@ -192,18 +38,43 @@ def read_across(
         start += len(texts)
 
 
-def collate(batch: Sequence[Prepared]) -> tuple[PriorInputs, torch.Tensor]:
-    """Pad the candidates of a batch that was read across; returns the inputs and gold (B, C)."""
+@torch.no_grad()
+def read_facts(
+    data: Sequence[Prepared], prior: QuestionPrior, reader: FactReader | None, report: Callable[[int], None] = lambda _: None
+) -> None:
+    """Note the reader's logits of the READ facts that `prior` finds best without it, in every item that has none yet."""
+    todo = [item for item in data if item.reader is None] if reader is not None else []
+    prior.eval()
+    for start in range(0, len(todo), 256):
+        batch = todo[start : start + 256]
+        logits = prior(collate(batch)[0])
+        best = [logits[number].topk(min(READ, len(item.rows))).indices.numpy() for number, item in enumerate(batch)]
+        facts = [[item.sample.triples[item.rows[place]] for place in places] for item, places in zip(batch, best, strict=True)]
+        read = reader.logits_of([(item.sample.question, triples) for item, triples in zip(batch, facts, strict=True)])
+        for item, places, found in zip(batch, best, read, strict=True):
+            item.reader = np.full(len(item.rows), NOT_READ, dtype=np.float32)
+            item.reader[places] = found
+        report(start + len(batch))
+
+
+def collate(batch: Sequence[Prepared], *, unread: Collection[int] = ()) -> tuple[PriorInputs, torch.Tensor]:
+    """Pad the candidates of a batch that was read across; returns the inputs and gold (B, C). unread: places in the batch of questions
+    shown as they look before the reader has read."""
     width = max(len(item.rows) for item in batch)
 
     def padded(name: str) -> torch.Tensor:
         return torch.from_numpy(np.stack([_fill(getattr(item, name), width) for item in batch]))
+
+    def read(place: int, item: Prepared) -> np.ndarray:
+        seen = item.reader is not None and place not in unread
+        return _fill(item.reader if seen else np.full(len(item.rows), NOT_READ, dtype=np.float32), width)
 
     sizes = np.array([len(item.rows) for item in batch])
     inputs = PriorInputs(
         cosines=padded("cosines"),
         elsewhere=padded("elsewhere"),
         cross=padded("cross"),
+        reader=torch.from_numpy(np.stack([read(place, item) for place, item in enumerate(batch)])),
         lexical=padded("lexical"),
         group=padded("group"),
         padding=torch.from_numpy(np.arange(width)[None] >= sizes[:, None]),
@@ -242,7 +113,8 @@ def train_prior(
     for _ in range(epochs):
         shuffler.shuffle(order)
         for start in range(0, len(order) - batch_size + 1, batch_size):
-            inputs, gold = collate([data[index] for index in order[start : start + batch_size]])
+            batch = [data[index] for index in order[start : start + batch_size]]
+            inputs, gold = collate(batch, unread=[place for place in range(len(batch)) if shuffler.random() < UNREAD])
             loss = prior_loss(prior(inputs), gold).mean()
             optimizer.zero_grad()
             loss.backward()

@@ -15,7 +15,7 @@ from kblam_core.training.generator import Generator, Sample
 from kblam_core.training.own_table import TableGenerator, own_rows
 from kblam_core.training.padding import Padding
 from kblam_core.training.people import load_people, people_checksum, people_samples
-from kblam_core.training.prior_stage import Prepared, VectorPool, prepare
+from kblam_core.training.prepared import Prepared, VectorPool, prepare
 from kblam_core.wording_memory import WordingMemory
 
 QUESTIONS_PER_TABLE = 24
@@ -23,7 +23,7 @@ MAX_TABLE = 192  # triples in the largest generated table
 CHECKED = 480  # questions kept aside to measure the prior
 PADDED = 0.33  # of the prior's tables, filled up to as many as ten thousand facts
 PARTS = 3  # of each of the people's tables, asked beside the whole of it
-MIX = 5  # counts up when other questions are mixed below, or measured otherwise: what an older program kept is made anew
+MIX = 6  # counts up when other questions are mixed below, or measured otherwise: what an older program kept is made anew
 
 
 @dataclass
@@ -62,7 +62,7 @@ def make_questions(config: TrainConfig, pool: VectorPool, memory: WordingMemory 
                 pool.vectors, data = pickle.load(file)
                 return data
     left_out = tuple(domain for domain in load_catalogue() if is_left_out(domain))
-    task = progress.add_task("questions", total=4 * config.questions)
+    task = progress.add_task("questions", total=5 * config.questions)
     done = 0
 
     def make(generator: Generator, count: int, padding: Padding | None = None) -> list[Prepared]:
@@ -95,7 +95,7 @@ def make_questions(config: TrainConfig, pool: VectorPool, memory: WordingMemory 
     data = Questions(
         prior=mixed(lambda count: make(new, count, padding), config.seed + 3, config.questions)
         + mixed(lambda count: make(known, count, padding), config.seed + 7, config.questions)
-        + mixed(people, config.seed + 10, config.questions),
+        + mixed(people, config.seed + 10, 2 * config.questions),
         attention=mixed(lambda count: make(attended, count), config.seed + 4, config.questions),
         checked=make(Generator(config.seed + 1, held_out=True, max_triples=MAX_TABLE), CHECKED),
         own=make(TableGenerator(own, config.seed + 5, max_triples=MAX_TABLE), CHECKED // 2) if own else [],

@@ -22,7 +22,8 @@ from kblam_core.training.attention_stage import forward, parameter_groups
 from kblam_core.training.batching import Batcher
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.generator import Sample
-from kblam_core.training.prior_stage import VectorPool, prepare, read_across
+from kblam_core.training.prepared import VectorPool, prepare
+from kblam_core.training.prior_stage import read_across
 from kblam_core.triples import Triple
 from tests.core.tiny import ENCODER_WIDTH, FAMILIES, HEAD_WIDTH, HEADS, WIDTH, HashEncoder
 

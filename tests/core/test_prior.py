@@ -43,6 +43,7 @@ def random_inputs(batch: int = 3, count: int = 6, *, seed: int = 0) -> PriorInpu
         cosines=2 * torch.rand(batch, count, len(COSINES), generator=source) - 1,
         elsewhere=torch.rand(batch, count, 2 * len(ELSEWHERE), generator=source),
         cross=4 * torch.randn(batch, count, generator=source),
+        reader=4 * torch.randn(batch, count, generator=source),
         lexical=torch.rand(batch, count, len(LEXICAL_FEATURES), generator=source),
         group=torch.randint(0, 3, (batch, count), generator=source),
         padding=torch.zeros(batch, count, dtype=torch.bool),

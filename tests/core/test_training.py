@@ -26,7 +26,8 @@ from kblam_core.training.catalogue import load_catalogue
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.generator import FAMILIES, KINDS, Generator, Sample, is_held_out
 from kblam_core.training.padding import Padding
-from kblam_core.training.prior_stage import Prepared, VectorPool, collate, judge_prior, prepare, read_across, train_prior
+from kblam_core.training.prepared import Prepared, VectorPool, prepare
+from kblam_core.training.prior_stage import collate, judge_prior, read_across, train_prior
 from kblam_core.training.wording import Wording, shared_words
 from tests.core.tiny import HashEncoder, tiny_adapter, tiny_model
 

@@ -13,7 +13,8 @@ from kblam_core.training.attention_stage import gradients, train_attention
 from kblam_core.training.batching import Batcher
 from kblam_core.training.config import TrainConfig
 from kblam_core.training.generator import Generator
-from kblam_core.training.prior_stage import Prepared, VectorPool, prepare, read_across
+from kblam_core.training.prepared import Prepared, VectorPool, prepare
+from kblam_core.training.prior_stage import read_across
 from kblam_core.training.team import Team
 from tests.core.tiny import HashEncoder, byte_tokenizer, tiny_adapter, tiny_model
 
