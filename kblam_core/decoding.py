@@ -1,7 +1,8 @@
 """The decoding loop: prefill, then greedy tokens from the mixture of the backbone and the copy gate, until the answer ends.
 
 When the copy gate follows a sentence, its rest is fed as a draft and checked in one pass: every token is still the argmax of the mixture
-at its own position, so the answer is the one that token by token decoding gives, only sooner.
+at its own position, so the answer is the one that token by token decoding gives, only sooner. The gate decides how the answer begins; from
+then on it stays open, or the backbone would now and then end a long name in its own way.
 
 Shapes: T tokens of a step, M shortlisted triples, L KB layers, H heads. Batch size is 1.
 """
@@ -19,6 +20,7 @@ from kblam_core.copying import CopyState
 from kblam_core.prompt import Prompt
 
 DRAFT = 8  # tokens of a draft that are checked at once
+HOLD = 0.95  # least gate once a sentence is begun: half a value is worse than none
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def decode(
             if copy is not None and not (first and answerable is None):
                 follow = copy.distribution(shares_rows[place], 1.0 if answerable is None else answerable)
             g = float(gate[place - tail]) if follow else 0.0
+            if follow and not first:
+                g = max(g, HOLD)
             scores = logits[place] * (1.0 - g)
             for token, probability in follow.items():
                 scores[token] += g * probability

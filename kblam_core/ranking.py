@@ -142,10 +142,14 @@ def _prior(
 def answerable(logits: np.ndarray, *, shift: float = 0.0) -> float:
     """Probability that a candidate answers, calibrated for people's tables; `prior.answerable` is the same as training sees it.
 
-    logits (M,); shift is taken from the log odds. Facts at FLOOR are no candidates: ten thousand of them are no evidence.
+    logits (M,); shift is taken from the log odds.
     """
-    total = float(np.logaddexp.reduce(logits[logits > FLOOR])) if (logits > FLOOR).any() else FLOOR
-    return float(1 / (1 + np.exp(shift - CALIBRATION - total)))
+    return float(1 / (1 + np.exp(shift - log_odds(logits))))
+
+
+def log_odds(logits: np.ndarray) -> float:
+    """Of `answerable`. Facts at FLOOR are no candidates: ten thousand of them are no evidence."""
+    return CALIBRATION + (float(np.logaddexp.reduce(logits[logits > FLOOR])) if (logits > FLOOR).any() else FLOOR)
 
 
 def own_probability(logits: np.ndarray | None, triples: Sequence[Triple]) -> np.ndarray:

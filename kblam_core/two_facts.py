@@ -15,7 +15,7 @@ from kblam_core.encoders import SentenceEncoder
 from kblam_core.followup import NAMED, complete, with_entity
 from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.prior import CANDIDATES, FLOOR
-from kblam_core.ranking import Shortlist, answerable, rank_many
+from kblam_core.ranking import Shortlist, answerable, log_odds, rank_many
 from kblam_core.reader import FactReader
 
 _JOINT = re.compile(r"\s*[;?]\s+(?:and\s+)?(?=\S)|\s*,?\s+(?:and also|and|plus|as well as|&)\s+|,\s+(?=(?:wh\w+|how)\b)", re.IGNORECASE)
@@ -75,9 +75,11 @@ def _halves(kb: KnowledgeBase, question: str) -> Iterator[tuple[str, str]]:
 
 
 def _together(rows: np.ndarray, ranked: tuple[Shortlist, Shortlist]) -> Shortlist:
-    """One shortlist of both parts' candidates, as long as the whole question's."""
+    """One shortlist of both parts' candidates, as long as the whole question's. The best fact of a part is as sure as its part."""
     merged: dict[int, float] = {}
     for part, logits in ranked:
+        logits = logits.copy()
+        logits[np.argmax(logits)] = max(logits.max(), log_odds(logits))
         for row, logit in zip(part[:CANDIDATES].tolist(), logits[:CANDIDATES].tolist(), strict=True):
             merged[row] = max(logit, merged.get(row, FLOOR))
     for row in rows.tolist():

@@ -10,6 +10,7 @@ python=${PYTHON:-.venv/bin/python}
 out=assets/results
 mkdir -p "$out"
 evaluate() { "$python" -m kblam_core evaluate "$@"; }
+evaluate --suite assets/evaluation_sealed --mode kblam --json "$out/sealed-kblam.json"
 evaluate --suite assets/evaluation_fresh --mode kblam --json "$out/fresh-kblam.json"
 evaluate --suite assets/evaluation_blind --mode kblam --json "$out/blind-kblam.json"
 evaluate --suite assets/evaluation_everyday --mode kblam --json "$out/everyday-kblam.json"
@@ -33,7 +34,7 @@ for size in 10 100 1000 10000; do
   done
 done
 "$python" -m kblam_core bench --json "$out/bench.json"
-"$python" -m kblam_core report "$out"/fresh-kblam.json "$out"/blind-kblam.json "$out"/everyday-kblam.json "$out"/unseen-kblam.json "$out"/held-out-kblam.json --threshold-sweep --out "$out/kblam.md"
+"$python" -m kblam_core report "$out"/sealed-kblam.json "$out"/fresh-kblam.json "$out"/blind-kblam.json "$out"/everyday-kblam.json "$out"/unseen-kblam.json "$out"/held-out-kblam.json --threshold-sweep --out "$out/kblam.md"
 "$python" -m kblam_core report "$out"/fresh-60-*.json --out "$out/fresh-60.md"
 "$python" -m kblam_core report "$out"/size-*.json --out "$out/sizes.md" --chart "$out/sizes.svg"
 "$python" -m tools.time_start --json "$out/start.json"

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "assets" / "results"
 SUITES = {
     "fresh": "**fresh tables, natural wordings**",
+    "sealed": "**sealed tables, natural wordings**",
     "blind": "**blind tables, names shortened, indirect wordings**",
     "everyday": "everyday tables, written like the blind ones",
     "unseen": "unseen tables and properties",

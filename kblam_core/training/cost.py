@@ -1,7 +1,8 @@
 """What training an adapter costs: computed from a backbone's shapes, without its weights, or measured by a few real steps.
 
 The computation runs one training step on torch's meta device, which knows shapes and no numbers: autograd says which tensors it keeps,
-the flop counter what it multiplies. The earlier stages (cross-encoder, question prior) do not depend on the backbone.
+the flop counter what it multiplies. Of the earlier stages, cross-encoder and question prior do not depend on
+the backbone; the reader does and is not counted.
 """
 
 import resource

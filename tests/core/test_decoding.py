@@ -90,6 +90,19 @@ def test_pieces_of_the_stream_are_the_answer(kblam, mode, yes):
         assert answer.refused <= (answer.sources == [])
 
 
+def test_a_sentence_that_was_begun_is_told_to_its_end(kblam, monkeypatch):
+    """The gate opens for the first token and then shuts: half a value, ended in the backbone's own way, must not come out."""
+    lean(kblam, yes=9.0)
+    given = iter([1.0])
+
+    def once_open(hidden: torch.Tensor, mass: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(mass, next(given, 0.0))
+
+    monkeypatch.setattr(kblam.adapter, "copy_probability", once_open)
+    answer = kblam.ask(kblam.knowledge_base(TABLE[:1]), QUESTIONS[0], options=AskOptions(max_new_tokens=90))
+    assert answer.text == fact_sentence(TABLE[0])
+
+
 def test_a_sure_copy_gate_tells_a_whole_fact_or_the_refusal(kblam):
     lean(kblam, gate=12.0, yes=9.0)
     base = kblam.knowledge_base(TABLE)
