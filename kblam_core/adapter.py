@@ -25,7 +25,7 @@ from kblam_core.reader import ReaderShape, ReaderWeights
 from kblam_core.wording_memory import WordingMemory
 
 SCALE = ".int8_scale"  # follows the name of a matrix that is stored as int8
-BYTES = ("cross.layers.", "reader.layers.", "memory.wordings", "memory.properties", "key_map.", "value_map.")  # stored as int8
+BYTES = ("cross.layers.", "cross.first.", "reader.layers.", "memory.", "key_map.", "value_map.", "query_heads.")  # stored as int8
 READER, SMALL_READER = "reader.layers.", 1_000  # its many matrices are small, and still most of it
 GATE_FEATURES = 3  # KB mass, the prior's probability that some fact answers, the share of the strongest fact
 
@@ -160,14 +160,16 @@ class KblamAdapter(nn.Module):
 
     def save(self, folder: str | Path, *, half: bool = True) -> Path:
         """Write adapter.safetensors and adapter.json (config and card) into `folder`. With `half`, large matrices are float16, some
-        of them (BYTES) int8 with one scale a row."""
+        of them (BYTES) int8 with one scale a row or column."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors: dict[str, Tensor] = {}
         for name, tensor in self.state_dict().items():
             large = half and tensor.ndim == 2 and tensor.numel() > (SMALL_READER if name.startswith(READER) else 10_000)
             if large and name.startswith(BYTES):
-                scale = tensor.abs().amax(1, keepdim=True).clamp_min(1e-8) / 127
+                # One scale a row; of the reader's tall matrices, whose rows are short, one a column.
+                tall = name.startswith(READER) and tensor.shape[0] > tensor.shape[1]
+                scale = tensor.abs().amax(0 if tall else 1, keepdim=True).clamp_min(1e-8) / 127
                 tensors[name], tensors[name + SCALE] = (tensor / scale).round().to(torch.int8), scale.float()
             else:
                 tensors[name] = tensor.half() if large else tensor.float()

@@ -37,7 +37,7 @@ class TrainConfig:
     batch_size: int = 16
     stage: str = "both"
     cross_steps: int = 2400
-    reader_steps: int = 1600
+    reader_steps: int = 1900
     remembered: int = 192
     questions: int = 12_000
     max_triples: int = 96

@@ -48,7 +48,7 @@ def read_facts(
     for start in range(0, len(todo), 256):
         batch = todo[start : start + 256]
         logits = prior(collate(batch)[0])
-        best = [logits[number].topk(min(READ, len(item.rows))).indices.numpy() for number, item in enumerate(batch)]
+        best = [row[: len(item.rows)].topk(min(READ, len(item.rows))).indices.numpy() for row, item in zip(logits, batch, strict=True)]
         facts = [[item.sample.triples[item.rows[place]] for place in places] for item, places in zip(batch, best, strict=True)]
         read = reader.logits_of([(item.sample.question, triples) for item, triples in zip(batch, facts, strict=True)])
         for item, places, found in zip(batch, best, read, strict=True):

@@ -27,7 +27,7 @@ from kblam_core.training.people import load_people, people_samples
 from kblam_core.triples import Triple
 
 CHECKPOINT_EVERY = 100  # steps
-PEOPLE = 0.6  # share of questions that people asked
+PEOPLE = 0.65  # share of questions that people asked
 PARTS = 3  # of each of the people's tables, asked beside the whole of it
 GENERATED = 14_000  # different questions of the generator
 PER_TABLE = 16  # of them on one table
