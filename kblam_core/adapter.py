@@ -75,6 +75,9 @@ class KblamAdapter(nn.Module):
         width = (config.slots or len(config.layers)) * config.heads * config.head_width
         self.key_map = nn.Linear(config.encoder_width, width)
         self.value_map = nn.Linear(config.encoder_width, width)
+        # Here, so that the random start does not hang on how many weights the parts below have.
+        nn.init.normal_(self.value_map.weight, std=0.02)
+        nn.init.zeros_(self.value_map.bias)
         self.query_heads = nn.ModuleList(nn.Linear(config.hidden, config.heads * config.head_width, bias=False) for _ in config.layers)
         self.prior_scale = nn.ModuleList(nn.Linear(config.hidden, config.heads) for _ in config.layers)
         self.prior_offset = nn.Parameter(torch.zeros(len(config.layers), config.heads))
@@ -89,8 +92,6 @@ class KblamAdapter(nn.Module):
             nn.init.ones_(scale.bias)
         nn.init.zeros_(self.gate.weight)
         nn.init.zeros_(self.gate.bias)
-        nn.init.normal_(self.value_map.weight, std=0.02)
-        nn.init.zeros_(self.value_map.bias)
 
     def remember(self, memory: WordingMemory | None) -> None:
         """Take up a wording memory, or do without; also in the config."""
