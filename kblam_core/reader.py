@@ -23,6 +23,7 @@ from kblam_core.prior import readable
 from kblam_core.triples import Triple
 
 QUESTION_CHARS, CELL_CHARS = 300, 60  # what is longer is cut
+QUESTION_TOKENS, FACT_TOKENS = 128, 64  # too: a letter of some scripts is two or three tokens
 READ_TOGETHER = 16  # questions of a batch
 START_BIAS = -2.0  # where training starts: no fact answers
 HIDDEN_AWAY = -1e9  # what a token must not see
@@ -95,8 +96,8 @@ class FactReader:
 
     def tokens(self, question: str, triples: Sequence[Triple]) -> tuple[list[int], list[list[int]]]:
         """(tokens of the question, tokens of each fact) as they are read."""
-        asked = self._tokenizer(question[:QUESTION_CHARS])["input_ids"] + self._end
-        return asked, [self._tokens(fact_text(triple)) + self._end for triple in triples]
+        asked = self._tokenizer(question[:QUESTION_CHARS])["input_ids"][:QUESTION_TOKENS] + self._end
+        return asked, [self._tokens(fact_text(triple))[:FACT_TOKENS] + self._end for triple in triples]
 
     def read(self, packed: Sequence[tuple[list[int], list[list[int]]]]) -> list[Tensor]:
         """(C,) logits for each question of a batch, given what `tokens` made of it. Differentiable."""

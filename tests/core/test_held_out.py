@@ -17,7 +17,7 @@ from kblam_core.training.seen import plain, seen_facts, seen_questions
 from kblam_core.triples import read_table
 
 ASSETS = Path(__file__).parents[2] / "assets"
-FOLDERS = tuple(ASSETS / name for name in ("evaluation", "evaluation_fresh", "evaluation_blind", "evaluation_everyday", "evaluation_sealed"))
+FOLDERS = tuple(ASSETS / f"evaluation{kind}" for kind in ("", "_fresh", "_blind", "_everyday", "_sealed"))
 RESERVED = FOLDERS[0]  # its property names are kept out of the training, too
 
 

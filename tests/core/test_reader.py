@@ -11,7 +11,7 @@ from kblam_core.adapter import AdapterConfig, KblamAdapter
 from kblam_core.answer import AskOptions
 from kblam_core.model import Kblam
 from kblam_core.prior import COSINES, NOT_READ, READ
-from kblam_core.reader import START_BIAS, FactReader, ReaderShape, ReaderWeights
+from kblam_core.reader import FACT_TOKENS, QUESTION_TOKENS, START_BIAS, FactReader, ReaderShape, ReaderWeights
 from kblam_core.training import reader_stage
 from kblam_core.training.reader_stage import ReaderItem, train_reader
 from kblam_core.triples import Triple
@@ -78,6 +78,14 @@ def test_a_batch_says_what_each_question_says_alone(reader):
     asked = [(QUESTION, FACTS), ("When?", FACTS[:1]), ("When is the library of Linden House open on a Monday?", FACTS[1:])]
     for found, (question, facts) in zip(reader.logits_of(asked), asked, strict=True):
         assert found == pytest.approx(reader.logits(question, facts), abs=1e-3)
+
+
+def test_long_texts_are_cut(llama, tokenizer):
+    reader = made(llama[0], tokenizer)
+    long = Triple("Дом учёных " * 100, "адрес " * 100, "улица " * 300)
+    asked, (fact,) = reader.tokens("Где находится Дом учёных? " * 70, [long])
+    assert len(asked) <= QUESTION_TOKENS + 1 and len(fact) <= FACT_TOKENS + 1
+    assert np.isfinite(reader.logits("Где? " * 400, [long] * READ)).all()
 
 
 def test_only_its_own_weights_learn(llama, tokenizer):
