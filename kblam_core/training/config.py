@@ -18,7 +18,8 @@ class TrainConfig:
 
     cross_steps: of the cross-encoder, reader_steps: of the reader (0: train without one). remembered: width of the wording memory's
     vectors (0: without one). prior_epochs: of the question prior without the reader, read_epochs: after those, with it.
-    questions: how many different questions are generated for the attention, and twice as many for the prior. every, first: which layers
+    questions: how many different questions are generated for the attention, and twice as many for the prior,
+    which gets at most as many again from the people's tables. every, first: which layers
     get a KB branch.
     attention_loss: weight of the supervision of KB attention (0 switches it off). prior_drop: share of batches trained without the
     question prior, so that attention also learns to retrieve by itself; 1 trains plain KBLaM. batch_size: questions of a step, in all

@@ -195,8 +195,8 @@ def test_the_two_kinds_of_questions_are_mixed_by_share(tmp_path, monkeypatch):
     config = TrainConfig(out=tmp_path, questions=40, kb=tmp_path / "my.csv", kb_share=0.25)
     with loop._progress(shown=False) as progress:
         data = questions.make_questions(config, pool, None, progress)
-        assert [len(part) for part in (data.prior, data.attention, data.checked, data.own)] == [120, 40, 8, 4]
-        for part, share in ((data.prior, 30), (data.attention, 10)):
+        assert [len(part) for part in (data.prior, data.attention, data.checked, data.own)] == [160, 40, 8, 4]
+        for part, share in ((data.prior, 40), (data.attention, 10)):
             assert sum(set(item.sample.triples) <= set(FACTS) for item in part) == share
         again = questions.make_questions(config, loop.VectorPool(HashEncoder()), None, progress)
         assert all(np.array_equal(one.lexical, two.lexical) for one, two in zip(data.own, again.own, strict=True))
