@@ -1,8 +1,9 @@
-"""Slips of the finger in a question, put right before it is read: "Who disovered iron?".
+"""Slips of the finger in a question, put right before it is read: "Who disovered iron?", "How many moons has Neptnue?".
 
-A sentence encoder makes little of a word that it does not know. Only what a hasty finger does to an English word is put right (two letters
-swapped, one dropped, one doubled, a key beside the right one), and never a name: words with a capital letter, words that look like
-one of the table, and questions in other languages stay as they are. The model and the page still see what was typed.
+A sentence encoder makes little of a word that it does not know. Only what a hasty finger does to a word is put right: two letters swapped,
+one dropped, one doubled, a key beside the right one. Of a name only letters swapped or doubled are, where that spells a word of
+the table: a name that lacks a letter or has another one may well be another name. What is a word already, what looks like a word of the
+table, and questions in other languages stay as they are. The model and the page still see what was typed.
 """
 
 import re
@@ -12,6 +13,8 @@ from functools import lru_cache
 from rapidfuzz.distance import OSA
 from spellchecker import SpellChecker
 
+from kblam_core.lexical import fold
+
 SHORTEST = 5  # letters; shorter words have too many neighbours
 ENGLISH = 0.6  # share of a question's words that the dictionary knows, at least
 ALIKE = 0.7  # similarity from which a word may be meant for one of the table's names
@@ -20,8 +23,9 @@ _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def mended(question: str, *, names: Collection[str], properties: Collection[str]) -> str:
-    """The question without slips. names, properties: the table's words, case folded, best as sets: each word is looked up in them. A
-    word like a name is left alone, a word of a property is the likelier one to be meant."""
+    """The question without slips. names, properties: the table's words, folded, best as sets: each word is looked up in them. A word of a
+    property is the likelier one to be meant."""
+    question = _WORD.sub(lambda match: _of_table(match.group(), names, properties), question)
     found = [match.group() for match in _WORD.finditer(question)]
     # The table's own words need no dictionary, and names of the table may be in none.
     longer = [word for number, word in enumerate(found) if _is_doubtful(word, first=not number)]
@@ -34,6 +38,17 @@ def mended(question: str, *, names: Collection[str], properties: Collection[str]
     meant = {word: _meant(word.casefold(), names, properties) for word in doubtful if word.casefold() not in known}
     meant |= {word: better.capitalize() for word, better in meant.items() if word[0].isupper()}
     return _WORD.sub(lambda match: meant.get(match.group(), match.group()), question)
+
+
+def _of_table(typed: str, names: Collection[str], properties: Collection[str]) -> str:
+    """The table's word of which this one has two letters swapped or one doubled, if there is just one; else the word itself."""
+    if len(typed) < SHORTEST or fold(typed) in names or typed.casefold() in properties:
+        return typed
+    inner = range(1, len(typed) - 1)
+    swapped = {typed[:n] + typed[n + 1] + typed[n] + typed[n + 2 :] for n in inner}
+    single = {typed[:n] + typed[n + 1 :] for n in range(1, len(typed)) if typed[n].casefold() == typed[n - 1].casefold()}
+    meant = {word for word in swapped | single if fold(word) in names or word.casefold() in properties}
+    return meant.pop() if len(meant) == 1 and typed.casefold() not in _dictionary() else typed
 
 
 def _is_doubtful(word: str, *, first: bool) -> bool:

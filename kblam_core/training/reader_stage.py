@@ -24,6 +24,7 @@ from kblam_core.training.catalogue import load_catalogue
 from kblam_core.training.cross_stage import is_left_out
 from kblam_core.training.generator import Generator, Sample
 from kblam_core.training.people import load_people, people_samples
+from kblam_core.training.wording import hurried
 from kblam_core.triples import Triple
 
 CHECKPOINT_EVERY = 100  # steps
@@ -80,7 +81,9 @@ def _item(sample: Sample, encoder: SentenceEncoder, draw: random.Random) -> Read
     draw.shuffle(own)
     rows = [*sample.gold, *own[: max(0, READ - len(sample.gold) - FOREIGN)]]
     rows += [row for row in looked if row not in rows][: READ - len(rows)]
-    return ReaderItem(sample.question, [triples[row] for row in rows], len(sample.gold))
+    # A slip in the name of what is not there could spell what is there.
+    asked = sample.question if sample.kind in ("near_miss", "missing_entity") else hurried(sample.question, draw)
+    return ReaderItem(asked, [triples[row] for row in rows], len(sample.gold))
 
 
 def train_reader(

@@ -46,6 +46,20 @@ def misspell(question: str, source: random.Random) -> str:
     return " ".join(words)
 
 
+def hurried(question: str, source: random.Random, *, share: float = 0.12) -> str:
+    """A question as it may be typed in a hurry: with a slip in one of its long words, in lower case, without its mark; each with `share`."""
+    if source.random() < share:
+        words = question.split(" ")
+        long = [index for index, word in enumerate(words) if len(word) > 4 and word[:-1].isalpha()]
+        if long:
+            index = source.choice(long)
+            words[index] = slip(words[index], source)
+        question = " ".join(words)
+    if source.random() < share:
+        question = question.lower()
+    return question.rstrip("?.! ") or question if source.random() < share else question
+
+
 def shared_words(entity: str, others: set[str]) -> set[str]:
     """Words of the name, case folded, that at least half of the table's entities have; none in a table of one or two."""
     names = [set(name.casefold().split()) for name in {entity, *others}]

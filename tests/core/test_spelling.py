@@ -19,7 +19,12 @@ PROPERTIES = ("required", "header", "wingspan")
         ("Which haeder do I send?", "Which header do I send?"),  # the table's word, not "harder"
         ("wingsppan of a kakapo", "wingspan of a kakapo"),
         ("what is the opening rime of the museum", "what is the opening rime of the museum"),  # a word
-        ("how much veloratn do I take", "how much veloratn do I take"),  # like a name of the table
+        ("how much veloratn do I take", "how much velortan do I take"),  # the table's word with two letters swapped
+        ("Who runs the Haldenn Workshop?", "Who runs the Halden Workshop?"),  # with one doubled
+        ("wingsapn", "wingspan"),
+        ("how much velorten do I take", "how much velorten do I take"),  # another letter: may be another name
+        ("how much velotan do I take", "how much velotan do I take"),  # a letter less: too
+        ("how much velortann do I and veloratnn", "how much velortan do I and veloratnn"),  # two slips are no slip
         ("who wrote herew texts", "who wrote herew texts"),
         ("Who runs Mercedse?", "Who runs Mercedse?"),  # a name
         ("is it a hotkey or landline, which colour and mould", "is it a hotkey or landline, which colour and mould"),
