@@ -30,21 +30,34 @@ def complete(kb: KnowledgeBase, question: str, history: Sequence[tuple[str, str]
         return question
     if name := _bare_name(kb, question):
         return _asked_of(kb, name, history) or question
-    if kb.coverage(question).max() >= NAMED:
+    its = re.search(r"\bits\b", question, re.IGNORECASE)
+    # In "and its distance from the Sun?" the word that points back comes first: what is named after it is not its owner.
+    if kb.coverage(question[: its.start()] if its else question).max(initial=0) >= NAMED:
         return question
     entity = _talked_about(kb, history)
     return with_entity(question, entity) if entity else question
 
 
 def _talked_about(kb: KnowledgeBase, history: Sequence[tuple[str, str]]) -> str | None:
-    """The entity that the latest turns name."""
+    """The entity that the latest turns name, first of all the one whose fact was told: "The distance from the sun of Jupiter is ..." is
+    about Jupiter, also where the table holds the Sun."""
     for asked, answered in reversed(history):
+        if told := _told(kb, answered):
+            return told
         for text in (answered, asked):
             coverage = kb.coverage(text)
             best = int(np.argmax(coverage))
             if coverage[best] >= NAMED:
                 return kb.triples[best].entity
     return None
+
+
+def _told(kb: KnowledgeBase, answer: str) -> str | None:
+    """The entity in "The {property} of {entity} is {value}.", if the table has such a fact, whatever its value is now."""
+    start = answer.casefold()
+    near = [kb.triples[row] for row in np.flatnonzero(kb.coverage(answer) >= NAMED)]
+    told = [one.entity for one in near if start.startswith(f"the {readable(one.property)} of {one.entity} is ".casefold())]
+    return max(told, key=len, default=None)
 
 
 def _bare_name(kb: KnowledgeBase, question: str) -> str | None:

@@ -30,6 +30,8 @@ def kb() -> KnowledgeBase:
         ("And Linden Hall?", "Who runs Linden Hall?"),
         ("And the founder?", "And the founder of Halden Workshop?"),
         ("And Founder?", "And Founder of Halden Workshop?"),
+        ("And its way to Laurel House?", "And Halden Workshop's way to Laurel House?"),
+        ("Who founded Laurel House and its library?", "Who founded Laurel House and its library?"),
     ],
 )
 def test_completes_only_what_points_back(kb: KnowledgeBase, question: str, completed: str) -> None:
@@ -49,6 +51,15 @@ def test_completes_only_what_points_back(kb: KnowledgeBase, question: str, compl
 )
 def test_a_bare_name_is_asked_what_was_answered_last(kb: KnowledgeBase, asked, answered, question, completed) -> None:
     assert complete(kb, question, [(asked, answered)]) == completed
+
+
+@pytest.mark.parametrize("answered", ["The distance from the sun of Jupiter is 778 million km.", "I am sorry, the sun and Jupiter?"])
+def test_the_fact_that_was_told_says_what_is_talked_about(answered) -> None:
+    facts = [("Sun", "age", "old"), ("Jupiter", "distance from the sun", "5.2 AU"), ("Io", "planet", "Jupiter")]
+    kb = KnowledgeBase(HashEncoder(), [Triple(*fact) for fact in facts])
+    entity = "Jupiter" if answered.startswith("The") else "Sun"  # a refusal tells no fact: the first that is named
+    assert complete(kb, "How about the orbital period?", [("How far away is it?", answered)]) == f"How about the orbital period of {entity}?"
+    assert complete(kb, "And its distance from the sun?", [("How far is Jupiter?", answered)]) == f"And {entity}'s distance from the sun?"
 
 
 def test_without_history_or_facts_nothing_changes(kb: KnowledgeBase) -> None:
