@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from kblam_core.prior import COSINES, NOT_READ, READ
 from kblam_core.reader import FACT_TOKENS, QUESTION_TOKENS, START_BIAS, FactReader, ReaderShape, ReaderWeights
 from kblam_core.training import reader_stage
 from kblam_core.training.reader_stage import ReaderItem, train_reader
+from kblam_core.training.wording import hurried
 from kblam_core.triples import Triple
 from tests.core.tiny import ENCODER_WIDTH, HEAD_WIDTH, HEADS, LAYERS, WIDTH, HashEncoder, tiny_adapter, tiny_model, token_ids
 
@@ -123,6 +126,17 @@ def test_training_tells_the_answer_from_the_rest_and_goes_on_after_a_stop(tmp_pa
     train(parts, "parts")
     assert parts == pytest.approx(whole, abs=1e-4)
     assert np.mean([whole[step] for step in range(151, 201)]) < 0.8 * whole[1]
+
+
+def test_some_questions_are_typed_in_a_hurry():
+    question = "Who runs the Halden Workshop?"
+    typed = [hurried(question, random.Random(seed)) for seed in range(300)]
+    assert 0.5 < typed.count(question) / len(typed) < 0.8
+    assert question.lower() in typed
+    assert question[:-1] in typed
+    assert any("orkshop" not in text and len(text) > len(question) - 3 for text in typed)  # a slip inside a long word
+    assert all(text.casefold().startswith("who runs the ") for text in typed)
+    assert [hurried(text, random.Random(seed)) for seed in range(30) for text in ("", "?", "a b")].count("") == 30
 
 
 def test_it_is_stored_with_the_adapter(tmp_path, tokenizer):
