@@ -47,7 +47,7 @@ def misspell(question: str, source: random.Random) -> str:
 
 
 def hurried(question: str, source: random.Random, *, share: float = 0.12) -> str:
-    """A question as it may be typed in a hurry: with a slip in one of its long words, in lower case, without its mark; each with `share`."""
+    """A question as typed in a hurry: with a slip in one of its long words, in lower case, without its mark; each with `share`."""
     if source.random() < share:
         words = question.split(" ")
         long = [index for index, word in enumerate(words) if len(word) > 4 and word[:-1].isalpha()]

@@ -58,8 +58,9 @@ def test_the_fact_that_was_told_says_what_is_talked_about(answered) -> None:
     facts = [("Sun", "age", "old"), ("Jupiter", "distance from the sun", "5.2 AU"), ("Io", "planet", "Jupiter")]
     kb = KnowledgeBase(HashEncoder(), [Triple(*fact) for fact in facts])
     entity = "Jupiter" if answered.startswith("The") else "Sun"  # a refusal tells no fact: the first that is named
-    assert complete(kb, "How about the orbital period?", [("How far away is it?", answered)]) == f"How about the orbital period of {entity}?"
-    assert complete(kb, "And its distance from the sun?", [("How far is Jupiter?", answered)]) == f"And {entity}'s distance from the sun?"
+    history = [("How far away is it?", answered)]
+    assert complete(kb, "How about the orbital period?", history) == f"How about the orbital period of {entity}?"
+    assert complete(kb, "And its distance from the sun?", history) == f"And {entity}'s distance from the sun?"
 
 
 def test_without_history_or_facts_nothing_changes(kb: KnowledgeBase) -> None:
