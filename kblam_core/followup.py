@@ -14,7 +14,9 @@ import numpy as np
 from kblam_core.knowledge_base import KnowledgeBase
 from kblam_core.lexical import SMALL, Alignment, words
 from kblam_core.prior import readable
+from kblam_core.triples import Triple
 
+_ITS = re.compile(r"\bits\b", re.IGNORECASE)
 _OWNER = re.compile(r"\b(?:its|his|her|their|whose own)\b", re.IGNORECASE)
 _NAME = re.compile(r"\b(?:it|he|she|they|him|them|there|that one|this one)\b", re.IGNORECASE)
 _GO_ON = re.compile(r"^\s*(?:and|also|what about|how about|а)\b", re.IGNORECASE)
@@ -30,7 +32,7 @@ def complete(kb: KnowledgeBase, question: str, history: Sequence[tuple[str, str]
         return question
     if name := _bare_name(kb, question):
         return _asked_of(kb, name, history) or question
-    its = re.search(r"\bits\b", question, re.IGNORECASE)
+    its = _ITS.search(question)
     # In "and its distance from the Sun?" the word that points back comes first: what is named after it is not its owner.
     if kb.coverage(question[: its.start()] if its else question).max(initial=0) >= NAMED:
         return question
@@ -42,21 +44,18 @@ def _talked_about(kb: KnowledgeBase, history: Sequence[tuple[str, str]]) -> str 
     """The entity that the latest turns name, first of all the one whose fact was told: "The distance from the sun of Jupiter is ..." is
     about Jupiter, also where the table holds the Sun."""
     for asked, answered in reversed(history):
-        if told := _told(kb, answered):
-            return told
         for text in (answered, asked):
             coverage = kb.coverage(text)
             best = int(np.argmax(coverage))
             if coverage[best] >= NAMED:
-                return kb.triples[best].entity
+                return _told([kb.triples[row] for row in np.flatnonzero(coverage >= NAMED)], text) or kb.triples[best].entity
     return None
 
 
-def _told(kb: KnowledgeBase, answer: str) -> str | None:
-    """The entity in "The {property} of {entity} is {value}.", if the table has such a fact, whatever its value is now."""
+def _told(named: Sequence[Triple], answer: str) -> str | None:
+    """The entity in "The {property} of {entity} is {value}.", if one of the facts has both, whatever its value is now."""
     start = answer.casefold()
-    near = [kb.triples[row] for row in np.flatnonzero(kb.coverage(answer) >= NAMED)]
-    told = [one.entity for one in near if start.startswith(f"the {readable(one.property)} of {one.entity} is ".casefold())]
+    told = [one.entity for one in named if start.startswith(f"the {readable(one.property)} of {one.entity} is ".casefold())]
     return max(told, key=len, default=None)
 
 

@@ -15,7 +15,7 @@ from spellchecker import SpellChecker
 
 from kblam_core.lexical import fold
 
-SHORTEST = 5  # letters; shorter words have too many neighbours
+SHORTEST, LONGEST = 5, 30  # letters; shorter words have too many neighbours, longer ones are no words
 ENGLISH = 0.6  # share of a question's words that the dictionary knows, at least
 ALIKE = 0.7  # similarity from which a word may be meant for one of the table's names
 _WORD = re.compile(r"[^\W\d_]+")
@@ -42,7 +42,7 @@ def mended(question: str, *, names: Collection[str], properties: Collection[str]
 
 def _of_table(typed: str, names: Collection[str], properties: Collection[str]) -> str:
     """The table's word of which this one has two letters swapped or one doubled, if there is just one; else the word itself."""
-    if len(typed) < SHORTEST or fold(typed) in names or typed.casefold() in properties:
+    if not SHORTEST <= len(typed) <= LONGEST or fold(typed) in names or typed.casefold() in properties:
         return typed
     inner = range(1, len(typed) - 1)
     swapped = {typed[:n] + typed[n + 1] + typed[n] + typed[n + 2 :] for n in inner}

@@ -36,10 +36,10 @@ def slip(word: str, source: random.Random) -> str:
     return source.choice((swapped, dropped, doubled))
 
 
-def misspell(question: str, source: random.Random) -> str:
-    """A slip in one of the question's long lower-case words, if it has any."""
+def misspell(question: str, source: random.Random, *, names: bool = False) -> str:
+    """A slip in one of the question's long lower-case words, if it has any; names: or in one with capitals."""
     words = question.split()
-    long = [index for index, word in enumerate(words) if len(word) > 5 and word.isalpha() and word.islower()]
+    long = [index for index, word in enumerate(words) if len(word) > 5 and word.isalpha() and (names or word.islower())]
     if long:
         index = source.choice(long)
         words[index] = slip(words[index], source)
@@ -48,16 +48,13 @@ def misspell(question: str, source: random.Random) -> str:
 
 def hurried(question: str, source: random.Random, *, share: float = 0.12) -> str:
     """A question as typed in a hurry: with a slip in one of its long words, in lower case, without its mark; each with `share`."""
+    words = question.rstrip("?.! ")
+    mark = question[len(words) :]
     if source.random() < share:
-        words = question.split(" ")
-        long = [index for index, word in enumerate(words) if len(word) > 4 and word[:-1].isalpha()]
-        if long:
-            index = source.choice(long)
-            words[index] = slip(words[index], source)
-        question = " ".join(words)
+        words = misspell(words, source, names=True)
     if source.random() < share:
-        question = question.lower()
-    return question.rstrip("?.! ") or question if source.random() < share else question
+        words = words.lower()
+    return words if words and source.random() < share else words + mark
 
 
 def shared_words(entity: str, others: set[str]) -> set[str]:

@@ -30,6 +30,7 @@ PROPERTIES = ("required", "header", "wingspan")
         ("is it a hotkey or landline, which colour and mould", "is it a hotkey or landline, which colour and mould"),
         ("wie heisst der Erfindre des Telefons", "wie heisst der Erfindre des Telefons"),
         ("кто оркестровал картинки с выставки", "кто оркестровал картинки с выставки"),
+        ("ab" * 1000 + " halden", "ab" * 1000 + " halden"),  # no word
         ("", ""),
     ],
 )
