@@ -26,6 +26,7 @@ from kblam_core.triples import Triple
 
 Part = TypeVar("Part")
 UNGROUNDED_TOKENS = 96  # of an answer from an empty table
+HALF = "·"  # shown for a token that ends in the middle of a character
 USED_SHARE = 0.2  # a fact whose share of the table's attention reaches this counts as used
 
 
@@ -83,14 +84,16 @@ class Writer:
             if isinstance(part, Prefill):
                 prefill = part
                 if recorder:
-                    asked = [self._show(token) for token in prompt.ids[prompt.start : prompt.end]]
+                    question_words = _Words(self.tokenizer)
+                    asked = [self._show(question_words.add(token), token) for token in prompt.ids[prompt.start : prompt.end]]
                     recorder.question(asked, part.kb_weights[:, :, prompt.start : prompt.end])
                 continue
             first_at = first_at or since(started)
             steps.append(part)
+            piece = words.add(part.token)
             if recorder:
-                recorder.answer(self._show(part.token), part.kb_weights)
-            if piece := words.add(part.token):
+                recorder.answer(self._show(piece, part.token), part.kb_weights)
+            if piece:
                 yield piece
         text = words.text.strip()
         refused = text.startswith(REFUSAL[:20])
@@ -143,8 +146,9 @@ class Writer:
             more=own_probability(logits, triples),
         )
 
-    def _show(self, token: int) -> str:
-        return self.tokenizer.decode([token])
+    def _show(self, piece: str, token: int) -> str:
+        """A token as the page shows it: what it adds to the text, HALF where that is not yet a whole character ("Å" is two tokens)."""
+        return piece or self.tokenizer.decode([token]).replace("\ufffd", HALF)
 
 
 class _Words:

@@ -88,3 +88,12 @@ def test_a_thousand_facts_and_two_tables_at_once(kblam: Kblam) -> None:
     large, small = kblam.knowledge_base([*many, *FACTS]), kblam.knowledge_base(FACTS)
     assert "Person 417" in kblam.ask(large, "Who is the manager of Depot 417?").text
     assert kblam.ask(small, "Who is the manager of Depot 417?").refused
+
+
+def test_a_letter_of_two_tokens_is_shown_whole(kblam: Kblam) -> None:
+    kb = kblam.knowledge_base([Triple("Halden Workshop", "director", "Åse Олег")])
+    trace = kblam.ask(kb, "Åse, who runs the Halden Workshop?", options=AskOptions(trace=True)).trace
+    for tokens in (trace.question_tokens, trace.answer_tokens):
+        shown = [token.strip() for token in tokens]
+        assert "\ufffd" not in "".join(tokens)
+        assert shown[shown.index("·") + 1] == "Å"  # the bytes before it are a dot
