@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # Make the tables of assets/results/ (about two hours on two cores): bash tools/make_results.sh
 # All questions of the suites for the shipped mode; some of the same questions for every mode side by side; sizes; speed.
-# Two lines of the table of modes need adapters of their own (those in the table: TRAINING_LOG.md, tenth round), trained with (about 40 minutes each):
-#   python -m kblam_core train --out runs/no_attention_loss --steps 500 --time-limit 120 --attention-loss 0
-#   python -m kblam_core train --out runs/plain --steps 500 --time-limit 120 --attention-loss 0 --prior-drop 1 --cross-steps 0
+# Two lines of the table of modes need adapters of their own: python -m tools.train_for_modes (half an hour).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
